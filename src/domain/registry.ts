@@ -1,0 +1,68 @@
+import type { Digest } from './digest.ts';
+import type { Fault, Outcome } from './fault.ts';
+import type { Repository } from './image.ts';
+
+/** https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  readonly artifactType: string | null;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** `os/architecture[/variant]`, where an index names it. */
+  readonly platform: string | null;
+}
+
+/** A manifest whose bytes have the digest it was asked for by, or that its registry answered a tag with. */
+export interface Manifest {
+  readonly kind: 'image' | 'index';
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly size: number;
+  readonly artifactType: string | null;
+  /** Of an image. */
+  readonly config: Descriptor | null;
+  readonly layers: readonly Descriptor[];
+  /** Of an index. */
+  readonly manifests: readonly Descriptor[];
+  readonly subject: Descriptor | null;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/**
+ * With whose right a registry is read. What was read with a right is kept under its key, so that it serves only requests that have
+ * the same right.
+ */
+export interface Access {
+  /** Empty for the credentials of the configuration; else a keyed hash of the credential used. */
+  readonly key: string;
+}
+
+export const ownAccess: Access = { key: '' };
+
+/** How a registry may be asked: for how long, and with whose right. */
+export interface Call {
+  readonly signal: AbortSignal;
+  readonly access: Access;
+}
+
+/** All referrers that could be listed, from the referrers API and from the fallback tag, each once, and what stood in the way. */
+export interface Referrers {
+  readonly descriptors: readonly Descriptor[];
+  readonly faults: readonly Fault[];
+}
+
+/**
+ * A registry, read-only. Every answer is bounded in size and checked against its digest; only listed hosts are contacted.
+ * MANIFEST_UNKNOWN is an answer (the registry says there is none), all else is a fault.
+ */
+export interface Registry {
+  /** GET of a manifest by digest or by tag. */
+  manifest(repository: Repository, reference: { readonly digest: Digest } | { readonly tag: string }, call: Call): Promise<Outcome<Manifest>>;
+  /** HEAD of a manifest by digest: whether the repository has it. */
+  has(repository: Repository, digest: Digest, call: Call): Promise<Outcome<boolean>>;
+  /** A blob, no longer than `longest` bytes. */
+  blob(repository: Repository, blob: Pick<Descriptor, 'digest' | 'size'>, longest: number, call: Call): Promise<Outcome<Uint8Array>>;
+  referrers(repository: Repository, digest: Digest, call: Call): Promise<Outcome<Referrers>>;
+}
