@@ -92,17 +92,31 @@ function hostFindings(image: JudgedImage, rules: DecisionRules): Finding[] {
     found.push({ policy: hostPolicy, id, effect, msg, severity: null, container: image.container.container, cves: [], remediation, code });
   };
   const what = `${describeContainer(image.container)}, image ${image.container.written}`;
+  const told = new Set<string>();
   for (const stage of image.evidence.dark) {
     const faults = image.evidence.faults.filter((f) => f.stage === stage);
     const effect = darkEffect(faults, rules);
     if (effect === 'ignore') continue;
-    const first = faults[0];
-    const why = first === undefined ? 'nothing could be looked at' : faults.map((f) => `${f.code} (${f.source}): ${f.message}`).join('; ');
-    add(`dark-${stage}`, first?.code ?? 'INTERNAL', effect, `${what}: ${darkWords[stage]}: ${why}`, null);
+    // One cause that darkens several stages is said once.
+    const causes = faults.map((f) => `${f.code}: ${f.message}`).filter((cause) => !told.has(cause));
+    if (effect === 'deny' && faults.length > 0 && causes.length === 0) continue;
+    for (const cause of causes) told.add(cause);
+    const why = [...new Set(causes)].join('; ') || 'nothing could be looked at';
+    add(`dark-${stage}`, faults[0]?.code ?? 'INTERNAL', effect, `${what}: ${darkWords[stage]}: ${why}`, null);
   }
   // Even where a dark resolve stage is forgiven, what has no digest can't be admitted as if it were pinned.
-  if (!image.pinned && image.reference !== null) {
-    add('unpinned', null, 'deny', `${what}: the image has no digest`, 'Let /mutate pin it, or write NAME:TAG@DIGEST.');
+  const refused = found.some((finding) => finding.id === 'dark-resolve' && finding.effect === 'deny');
+  if (!image.pinned && !refused) {
+    add('unpinned', null, 'deny', `${what}: the image has no digest`, 'Write NAME:TAG@DIGEST, or find out why /mutate did not pin it.');
+  }
+  if (image.mirrorMissing !== null) {
+    add(
+      'mirror-required',
+      null,
+      'deny',
+      `${what}: images of ${image.mirrorMissing} must be pulled from a mirror, and none served it`,
+      'Push the image to the mirror, or see why it could not be reached.',
+    );
   }
   return found;
 }

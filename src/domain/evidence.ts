@@ -1,3 +1,4 @@
+import type { Deadline } from './deadline.ts';
 import type { Digest } from './digest.ts';
 import type { Fault, FaultCode, Outcome } from './fault.ts';
 import type { ImageReference, PinnedReference, Repository } from './image.ts';
@@ -28,7 +29,7 @@ export interface Subject {
   /** The repositories to look in, in order: the source, a mirror, or both. */
   readonly repositories: readonly Repository[];
   readonly manifest: Manifest;
-  /** Those that matter; empty when they could not be read, which `platformFaults` then says. */
+  /** Those that matter. Known to sources of scans only: signatures are not kept waiting for them, and get an empty list. */
   readonly platforms: readonly PlatformImage[];
   readonly access: Access;
 }
@@ -173,5 +174,12 @@ export interface JudgedImage {
   readonly pinned: boolean;
   /** Location of the mirror it is pulled from. */
   readonly mirror: string | null;
+  /** The source whose rule demands a mirror, where the image is not pulled from one. */
+  readonly mirrorMissing: string | null;
   readonly evidence: Evidence;
+}
+
+export interface Gatherer {
+  /** All sources at once, within the deadline. What is missing then is a fault; the asking itself goes on. */
+  gather(image: PinnedReference, repositories: readonly Repository[], access: Access, deadline: Deadline): Evidence | Promise<Evidence>;
 }

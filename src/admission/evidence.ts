@@ -1,0 +1,22 @@
+import type { Evidence, StageFault } from '../domain/evidence.ts';
+import { type Fault, publicFault } from '../domain/fault.ts';
+
+/** Evidence that says only why there is none: for an image that could not be resolved. */
+export function unresolved(faults: readonly Fault[]): Evidence {
+  return {
+    platforms: [],
+    signatures: [],
+    attestations: [],
+    scans: [],
+    rejected: [],
+    faults: faults.map((f) => ({ stage: 'resolve', source: 'registry', ...publicFault(f) })),
+    lastKnownGood: [],
+    dark: ['resolve'],
+  };
+}
+
+/** The evidence with faults of resolving beside it, which did not keep it from being gathered. */
+export function withFaults(evidence: Evidence, faults: readonly Fault[]): Evidence {
+  if (faults.length === 0) return evidence;
+  return { ...evidence, faults: [...faults.map((f): StageFault => ({ stage: 'resolve', source: 'registry', ...publicFault(f) })), ...evidence.faults] };
+}

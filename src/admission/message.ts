@@ -1,0 +1,45 @@
+import type { Mode } from '../domain/admission.ts';
+import type { WeighedFinding } from '../domain/decision.ts';
+import type { JudgedImage } from '../domain/evidence.ts';
+import { safeText } from '../domain/text.ts';
+import { describeContainer } from '../domain/workload.ts';
+
+const longestMessage = 6000;
+const longestWarning = 400;
+const mostWarnings = 15;
+
+/** The text of a denial: every violation with container, image, policy, reason and what to do, and where the record is. */
+export function denialMessage(findings: readonly WeighedFinding[], images: readonly JudgedImage[], record: string | null): string {
+  const decisive = findings.filter((finding) => finding.decisive);
+  const lines: string[] = [];
+  let length = 0;
+  for (const finding of decisive) {
+    const line = `- ${describeFinding(finding, images)}`;
+    if (length + line.length > longestMessage) {
+      lines.push(`- and ${decisive.length - lines.length} more, in the record`);
+      break;
+    }
+    lines.push(line);
+    length += line.length;
+  }
+  const count = decisive.length === 1 ? '1 violation' : `${decisive.length} violations`;
+  return [`image policy: ${count}`, ...lines, ...(record === null ? [] : [`record ${record}`])].join('\n');
+}
+
+/** What the API server shows to whoever asked, without refusing: warnings, and in warn mode what would have been refused. */
+export function warningTexts(findings: readonly WeighedFinding[], images: readonly JudgedImage[], mode: Mode, answered: 'allow' | 'deny'): string[] {
+  if (mode === 'observe') return [];
+  const texts = findings
+    .filter((finding) => finding.effect === 'warn' || answered === 'allow')
+    .map((finding) => safeText(`${finding.effect === 'deny' ? 'would be denied: ' : ''}${describeFinding(finding, images)}`, longestWarning));
+  if (texts.length <= mostWarnings) return texts;
+  return [...texts.slice(0, mostWarnings), `and ${texts.length - mostWarnings} more`];
+}
+
+function describeFinding(finding: WeighedFinding, images: readonly JudgedImage[]): string {
+  const image = images.find((candidate) => candidate.container.container === finding.container);
+  const named = image === undefined || (finding.msg.includes(image.container.container) && finding.msg.includes(image.container.written));
+  const what = named ? '' : `${describeContainer(image.container)}, image ${image.container.written}: `;
+  const remedy = finding.remediation === null ? '' : ` What to do: ${finding.remediation}`;
+  return `[${safeText(finding.policy, 100)}] ${safeText(`${what}${finding.msg}${/[.!?]$/.test(finding.msg) || remedy === '' ? '' : '.'}${remedy}`, 1500)}`;
+}

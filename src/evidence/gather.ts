@@ -1,0 +1,194 @@
+import type { Deadline } from '../domain/deadline.ts';
+import type {
+  Evidence,
+  EvidenceSource,
+  Finds,
+  Gatherer,
+  PlatformImage,
+  Rejection,
+  Scan,
+  Stage,
+  StageFault,
+  Subject,
+  VerifiedAttestation,
+  VerifiedSignature,
+} from '../domain/evidence.ts';
+import type { Facts, Known, Lifetime, Passing } from '../domain/facts.ts';
+import { bad, type Fault, type Outcome, publicFault } from '../domain/fault.ts';
+import { type PinnedReference, type Repository, repositoryName } from '../domain/image.ts';
+import type { Access, Manifest } from '../domain/registry.ts';
+
+/** Reads an image's own manifest and its platforms; the images room's work. */
+export interface ContentReader {
+  manifest(repositories: readonly Repository[], image: PinnedReference, access: Access, signal: AbortSignal): Promise<Outcome<Manifest>>;
+  platforms(repositories: readonly Repository[], manifest: Manifest, access: Access, signal: AbortSignal): Promise<Outcome<readonly PlatformImage[]>>;
+  /** What the platforms depend on beside the content: those that are wanted. */
+  readonly trust: string;
+}
+
+export interface GatherSettings {
+  /** Milliseconds that "found none" is believed. */
+  readonly absentFor: number;
+  /** Milliseconds after which a fact is asked again in the background; at twice this age it is asked before it is used. */
+  readonly refreshAfter: number;
+  /** Images whose assembled evidence is kept at hand. */
+  readonly assembled: number;
+}
+
+interface Part<T> {
+  readonly stage: Stage;
+  readonly source: string;
+  readonly known: Known<T>;
+}
+
+interface Parts {
+  readonly platforms: Part<readonly PlatformImage[]>;
+  readonly finds: readonly Part<Finds>[];
+}
+
+/** Gathers evidence from every source that has something to say about an image. */
+export function createGatherer(sources: readonly EvidenceSource[], content: ContentReader, facts: Facts, settings: GatherSettings): Gatherer {
+  const assembled = createAssembler(settings.assembled);
+  const stable: Lifetime = { freshFor: 2 * settings.refreshAfter, refreshAfter: settings.refreshAfter };
+  const absent: Lifetime = { freshFor: settings.absentFor, refreshAfter: settings.absentFor };
+  const immutable = (): Lifetime => ({ freshFor: Number.POSITIVE_INFINITY, refreshAfter: Number.POSITIVE_INFINITY });
+  const lifetime =
+    (stage: Stage) =>
+    (finds: Finds): Lifetime | Passing => {
+      if (!foundNone(stage, finds)) return stable;
+      const outage = finds.faults.find((f) => f.transient);
+      return outage === undefined ? absent : { outage: outage.code };
+    };
+
+  const gather = (image: PinnedReference, repositories: readonly Repository[], access: Access, deadline: Deadline): Evidence | Promise<Evidence> => {
+    const where = `${access.key} ${repositoryName(image)} ${repositories.map(repositoryName).join(' ')} ${image.digest}`;
+    const asked = sources.filter((source) => source.applies(image));
+    const manifest = facts.know<Manifest>(`manifest ${where}`, immutable, (own) => content.manifest(repositories, image, access, own), deadline);
+    const platforms = then(manifest, ({ outcome }) =>
+      outcome.ok
+        ? facts.know<readonly PlatformImage[]>(
+            `platforms ${content.trust} ${where}`,
+            immutable,
+            (own) => content.platforms(repositories, outcome.value, access, own),
+            deadline,
+          )
+        : unknown<readonly PlatformImage[]>(outcome.fault),
+    );
+
+    const look = (source: EvidenceSource): Known<Finds> | Promise<Known<Finds>> =>
+      then(manifest, (content) => {
+        if (!content.outcome.ok) return unknown<Finds>(content.outcome.fault);
+        const subject: Subject = { image, repositories, manifest: content.outcome.value, platforms: [], access };
+        const key = `${source.stage} ${source.name} ${source.trust} ${where}`;
+        const ask = (complete: Subject) => facts.know<Finds>(key, lifetime(source.stage), (own) => source.look(complete, own), deadline);
+        if (source.stage === 'signatures') return ask(subject);
+        return then(platforms, (known) => (known.outcome.ok ? ask({ ...subject, platforms: known.outcome.value }) : unknown<Finds>(known.outcome.fault)));
+      });
+
+    const all = asked.map((source) => then(look(source), (known): Part<Finds> => ({ stage: source.stage, source: source.name, known })));
+    const assemble = (platformsKnown: Known<readonly PlatformImage[]>, finds: readonly Part<Finds>[]): Evidence =>
+      assembled(where, { platforms: { stage: 'resolve', source: 'registry', known: platformsKnown }, finds });
+
+    if (platforms instanceof Promise || all.some((part) => part instanceof Promise)) {
+      return Promise.all([platforms, Promise.all(all)]).then(([platformsKnown, finds]) => assemble(platformsKnown, finds));
+    }
+    return assemble(
+      platforms,
+      all.filter((part): part is Part<Finds> => !(part instanceof Promise)),
+    );
+  };
+
+  return { gather };
+}
+
+/** Puts the parts together; the same parts give the same object, so that what is derived from it need not be derived again. */
+function createAssembler(most: number): (key: string, parts: Parts) => Evidence {
+  const kept = new Map<string, { readonly parts: Parts; readonly evidence: Evidence }>();
+  return (key, parts) => {
+    const before = kept.get(key);
+    if (before !== undefined && sameParts(before.parts, parts)) return before.evidence;
+    const evidence = assemble(parts);
+    kept.delete(key);
+    kept.set(key, { parts, evidence });
+    const oldest = kept.keys().next();
+    if (kept.size > most && oldest.done !== true) kept.delete(oldest.value);
+    return evidence;
+  };
+}
+
+function sameParts(a: Parts, b: Parts): boolean {
+  return (
+    a.platforms.known === b.platforms.known &&
+    a.finds.length === b.finds.length &&
+    a.finds.every((part, i) => part.known === b.finds[i]?.known && part.source === b.finds[i]?.source)
+  );
+}
+
+function assemble({ platforms, finds }: Parts): Evidence {
+  const signatures: VerifiedSignature[] = [];
+  const attestations: VerifiedAttestation[] = [];
+  const scans: Scan[] = [];
+  const rejected: Rejection[] = [];
+  const faults: StageFault[] = [];
+  const known = platforms.known.outcome.ok ? platforms.known.outcome.value : [];
+  const addFault = (part: Pick<Part<unknown>, 'stage' | 'source'>, f: Fault): void => {
+    faults.push({ stage: part.stage, source: part.source, ...publicFault(f) });
+  };
+  if (!platforms.known.outcome.ok) addFault(platforms, platforms.known.outcome.fault);
+  for (const part of finds) {
+    const { outcome } = part.known;
+    if (!outcome.ok) {
+      addFault(part, outcome.fault);
+      if (part.stage === 'scans') scans.push(...unavailable(part.source, outcome.fault, known));
+      continue;
+    }
+    signatures.push(...outcome.value.signatures);
+    attestations.push(...outcome.value.attestations);
+    scans.push(...outcome.value.scans);
+    rejected.push(...outcome.value.rejected);
+    // A signer that is satisfied has no open question: what it could not read beside is of no interest.
+    if (part.stage === 'signatures' && outcome.value.signatures.length > 0) continue;
+    for (const f of outcome.value.faults) addFault(part, f);
+  }
+  return {
+    platforms: known,
+    signatures,
+    attestations,
+    scans,
+    rejected,
+    faults,
+    lastKnownGood: finds.flatMap(({ stage, source, known }) => (known.lastKnownGoodAge === null ? [] : [{ stage, source, age: known.lastKnownGoodAge }])),
+    dark: darkStages({ platforms, finds }),
+  };
+}
+
+/** "Could not look" must not be read as "found none": it is said for every platform. */
+function unavailable(source: string, f: Fault, platforms: readonly PlatformImage[]): Scan[] {
+  const state = f.code === 'SCAN_PENDING' ? 'pending' : 'unavailable';
+  return platforms.map(({ platform }) => ({ source, platform, state, reason: f.message }));
+}
+
+/** Stages that have sources, none of which could be looked at. */
+function darkStages({ platforms, finds }: Parts): Stage[] {
+  const dark: Stage[] = platforms.known.outcome.ok ? [] : ['resolve'];
+  for (const stage of ['signatures', 'scans'] as const) {
+    const sources = finds.filter((part) => part.stage === stage);
+    if (sources.length > 0 && sources.every((part) => !part.known.outcome.ok)) dark.push(stage);
+  }
+  return dark;
+}
+
+/** Whether what was looked for is not there: then somebody may be about to put it there. */
+function foundNone(stage: Stage, finds: Finds): boolean {
+  if (stage === 'signatures') return finds.signatures.length === 0;
+  return finds.scans.length === 0 || finds.scans.some((scan) => scan.state !== 'evaluated');
+}
+
+function unknown<T>(f: Fault): Known<T> {
+  return { outcome: bad(f.code, f.message, { cause: f.cause, transient: f.transient }), lastKnownGoodAge: null };
+}
+
+/** Goes on at once where the value is there, so that what is warm is never put off to a later turn. */
+function then<A, B>(value: A | Promise<A>, next: (value: A) => B | Promise<B>): B | Promise<B> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}

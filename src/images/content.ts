@@ -1,0 +1,34 @@
+import type { PlatformImage } from '../domain/evidence.ts';
+import { bad, type Outcome } from '../domain/fault.ts';
+import type { PinnedReference, Repository } from '../domain/image.ts';
+import type { Access, Manifest, Registry } from '../domain/registry.ts';
+import { readPlatforms } from './platforms.ts';
+
+/**
+ * Reads an image's manifest and platforms from the first repository that can give them. Which one answers makes no difference: what is
+ * asked for by digest is the same everywhere.
+ */
+export function createContentReader(registry: Registry, wanted: readonly string[]) {
+  return {
+    trust: wanted.join(' '),
+
+    manifest(repositories: readonly Repository[], image: PinnedReference, access: Access, signal: AbortSignal): Promise<Outcome<Manifest>> {
+      return firstGood(repositories, (repository) => registry.manifest(repository, { digest: image.digest }, { signal, access }));
+    },
+
+    platforms(repositories: readonly Repository[], manifest: Manifest, access: Access, signal: AbortSignal): Promise<Outcome<readonly PlatformImage[]>> {
+      return firstGood(repositories, (repository) => readPlatforms(registry, repository, manifest, wanted, { signal, access }));
+    },
+  };
+}
+
+/** The first good outcome; the first fault where there is none, since the first repository is the one that people mean. */
+async function firstGood<T>(repositories: readonly Repository[], read: (repository: Repository) => Promise<Outcome<T>>): Promise<Outcome<T>> {
+  let first: Outcome<T> | null = null;
+  for (const repository of repositories) {
+    const outcome = await read(repository);
+    if (outcome.ok) return outcome;
+    first ??= outcome;
+  }
+  return first ?? bad('INTERNAL', 'no repository to read the image from');
+}

@@ -1,0 +1,147 @@
+import type { Deadline } from '../domain/deadline.ts';
+import type { Digest } from '../domain/digest.ts';
+import type { Facts, Known } from '../domain/facts.ts';
+import { type Fault, fault, good, type Outcome } from '../domain/fault.ts';
+import { formatReference, type ImageReference, isPinned, type PinnedReference, parseReference, type Repository, repositoryName } from '../domain/image.ts';
+import type { MirrorPlace, MirrorTable } from '../domain/mirror.ts';
+import type { Access, Registry } from '../domain/registry.ts';
+import type { Resolved, Resolver } from '../domain/resolved.ts';
+
+export interface ResolverSettings {
+  /** Milliseconds a tag is believed to point where it did. */
+  readonly tagFor: number;
+  /** Milliseconds that "this repository does not have it" is believed. */
+  readonly absentFor: number;
+  readonly refreshAfter: number;
+}
+
+export function createResolver(registry: Registry, mirrors: MirrorTable, facts: Facts, settings: ResolverSettings): Resolver {
+  /** Whether a repository has a digest: the source's word for who an image is, or a mirror's that it can serve it. */
+  const has = (repository: Repository, digest: Digest, access: Access, deadline: Deadline): Known<boolean> | Promise<Known<boolean>> =>
+    facts.know(
+      hasKey(repository, digest, access),
+      (there) =>
+        there
+          ? { freshFor: 2 * settings.refreshAfter, refreshAfter: settings.refreshAfter }
+          : { freshFor: settings.absentFor, refreshAfter: settings.absentFor },
+      (own) => registry.has(repository, digest, { signal: own, access }),
+      deadline,
+    );
+
+  const digestOfTag = async (repository: Repository, tag: string, access: Access, deadline: Deadline): Promise<Outcome<Digest>> => {
+    const key = `tag ${access.key} ${repositoryName(repository)}:${tag}`;
+    const known = await facts.know<Digest>(
+      key,
+      () => ({ freshFor: settings.tagFor, refreshAfter: settings.tagFor }),
+      async (own) => {
+        const manifest = await registry.manifest(repository, { tag }, { signal: own, access });
+        if (!manifest.ok) return manifest;
+        facts.learn(hasKey(repository, manifest.value.digest, access), true);
+        return good(manifest.value.digest);
+      },
+      deadline,
+    );
+    return known.outcome;
+  };
+
+  /** The digest of a written image: its own, or what its tag points at; a trusted mirror may speak for a source out of reach. */
+  const pin = async (reference: ImageReference, places: readonly MirrorPlace[], access: Access, deadline: Deadline): Promise<Outcome<PinnedReference>> => {
+    if (isPinned(reference)) return good(reference);
+    const tag = reference.tag ?? 'latest';
+    const source = await digestOfTag(reference, tag, access, deadline);
+    if (source.ok) return good({ ...reference, digest: source.value });
+    if (!source.fault.transient && source.fault.code !== 'REGISTRY_NOT_LISTED') return source;
+    for (const place of places) {
+      if (!place.target.trusted) continue;
+      const mirrored = await digestOfTag(place.reference, tag, access, deadline);
+      if (mirrored.ok) return good({ ...reference, digest: mirrored.value });
+    }
+    return source;
+  };
+
+  const place = async (written: string, access: Access, deadline: Deadline): Promise<Resolved> => {
+    const parsed = parseReference(written);
+    if (!parsed.ok) return unreadable(written, parsed.fault);
+    const reference = parsed.value;
+    const places = mirrors.forward(reference);
+    // Only a reference that no rule would move is looked at backwards: it may be one that was moved already.
+    if (places.length === 0) return identify(written, access, deadline);
+    const required = places.some((candidate) => candidate.rule.required) ? repositoryName(reference) : null;
+    const pinned = await pin(reference, places, access, deadline);
+    if (!pinned.ok) return { reference, admitted: formatReference(reference), pinned: false, mirror: null, mirrorMissing: required, faults: [pinned.fault] };
+
+    for (const candidate of places) {
+      const there = { ...candidate.reference, digest: pinned.value.digest };
+      const known = await has(there, pinned.value.digest, access, deadline);
+      if (!known.outcome.ok || !known.outcome.value) continue;
+      if (candidate.target.trusted) return served(pinned.value, candidate, there);
+      // Elsewhere the image keeps the source's name only if the source confirms the digest; /validate will ask the same.
+      const confirmed = await has(reference, pinned.value.digest, access, deadline);
+      if (confirmed.outcome.ok && confirmed.outcome.value) return served(pinned.value, candidate, there);
+    }
+    return { reference: pinned.value, admitted: formatReference(pinned.value), pinned: true, mirror: null, mirrorMissing: required, faults: [] };
+  };
+
+  const identify = (written: string, access: Access, deadline: Deadline): Promise<Resolved> | Resolved => {
+    const parsed = parseReference(written);
+    if (!parsed.ok) return unreadable(written, parsed.fault);
+    const reference = parsed.value;
+    if (!isPinned(reference)) return resolveUnpinned(reference, access, deadline);
+    const origin = mirrors.backward(reference);
+    if (origin === null) return itself(reference);
+    const mirror = { location: origin.target.location, repository: reference, pullSecret: origin.target.pullSecret, evidence: origin.rule.evidence };
+    const mirrored: Resolved = { reference: origin.source, admitted: formatReference(reference), pinned: true, mirror, mirrorMissing: null, faults: [] };
+    if (origin.target.trusted) return mirrored;
+    const judge = (known: Known<boolean>): Resolved => {
+      if (known.outcome.ok && known.outcome.value) return mirrored;
+      const source = repositoryName(origin.source);
+      const why = known.outcome.ok
+        ? fault('MANIFEST_UNKNOWN', `${source} does not have ${reference.digest}: the image in the mirror is judged as itself, not as ${source}`)
+        : fault(
+            known.outcome.fault.code,
+            `${source} could not confirm ${reference.digest}, so the image in the mirror is judged as itself: ${known.outcome.fault.message}`,
+          );
+      return { ...itself(reference), faults: [why] };
+    };
+    const known = has(origin.source, reference.digest, access, deadline);
+    return known instanceof Promise ? known.then(judge) : judge(known);
+  };
+
+  /** What an image without a digest would have been: it is a violation all the same, and the denial names the true fault. */
+  const resolveUnpinned = async (reference: ImageReference, access: Access, deadline: Deadline): Promise<Resolved> => {
+    const pinned = await pin(reference, [], access, deadline);
+    if (!pinned.ok) return { ...itself(reference), pinned: false, faults: [pinned.fault] };
+    return { ...itself(pinned.value), pinned: false };
+  };
+
+  /** An image that stands for nothing but itself. */
+  const itself = (reference: ImageReference): Resolved => ({
+    reference,
+    admitted: formatReference(reference),
+    pinned: isPinned(reference),
+    mirror: null,
+    mirrorMissing: mirrors.forward(reference).some((candidate) => candidate.rule.required) ? repositoryName(reference) : null,
+    faults: [],
+  });
+
+  return { place, identify };
+}
+
+function served(logical: PinnedReference, candidate: MirrorPlace, there: PinnedReference): Resolved {
+  return {
+    reference: logical,
+    admitted: formatReference(there),
+    pinned: true,
+    mirror: { location: candidate.target.location, repository: there, pullSecret: candidate.target.pullSecret, evidence: candidate.rule.evidence },
+    mirrorMissing: null,
+    faults: [],
+  };
+}
+
+function unreadable(written: string, why: Fault): Resolved {
+  return { reference: null, admitted: written, pinned: false, mirror: null, mirrorMissing: null, faults: [why] };
+}
+
+function hasKey(repository: Repository, digest: Digest, access: Access): string {
+  return `has ${access.key} ${repositoryName(repository)}@${digest}`;
+}
