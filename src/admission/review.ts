@@ -19,8 +19,8 @@ const review = z.object({
     userInfo: z
       .object({ username: z.string().max(4096).default(''), groups: z.array(z.string().max(4096)).max(10_000).default([]) })
       .default({ username: '', groups: [] }),
-    object: z.unknown(),
-    oldObject: z.unknown(),
+    object: z.unknown().optional(),
+    oldObject: z.unknown().optional(),
     dryRun: z.boolean().nullish(),
   }),
 });
