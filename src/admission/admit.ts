@@ -64,6 +64,8 @@ export interface Line {
   validate(request: AdmissionRequest, deadline: Deadline): Promise<AdmissionAnswer>;
   /** Judges an object as /mutate and then /validate would, without answering or recording. Null: nothing in it is judged. */
   check(request: AdmissionRequest, deadline: Deadline): Promise<(Judged & Answered) | null>;
+  /** All that is known of one image, placed as /mutate would place it. */
+  examine(image: ContainerImage, deadline: Deadline): Promise<JudgedImage>;
 }
 
 /** More images than this in one Pod are refused: no honest Pod comes near it. */
@@ -281,7 +283,7 @@ export function createLine(parts: LineParts): Line {
     }
   };
 
-  return { mutate, validate, check };
+  return { mutate, validate, check, examine: (image, deadline) => examine(image, 'place', deadline) };
 }
 
 /** A refusal for a fault of ours or of the request; under a milder mode, a warning. */

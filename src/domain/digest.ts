@@ -6,13 +6,16 @@ import { bad, good, type Outcome } from './fault.ts';
  */
 export type Digest = `sha256:${string}` | `sha512:${string}`;
 
-const hexLength: Readonly<Record<string, number>> = { sha256: 64, sha512: 128 };
+const hexLength: ReadonlyMap<string, number> = new Map([
+  ['sha256', 64],
+  ['sha512', 128],
+]);
 
 /** Parses a digest; algorithms the image specification registers but that nobody should pin by are refused by name. */
 export function parseDigest(text: string): Outcome<Digest> {
   const colon = text.indexOf(':');
   const algorithm = text.slice(0, colon);
-  const length = hexLength[algorithm];
+  const length = hexLength.get(algorithm);
   if (colon < 1 || text.length > 200) return bad('REFERENCE_INVALID', 'a digest has the form sha256:HEX');
   if (length === undefined) return bad('REFERENCE_INVALID', 'the digest algorithm is not supported; use sha256 or sha512');
   const hex = text.slice(colon + 1);

@@ -18,8 +18,9 @@ export interface PinnedReference extends ImageReference {
   readonly digest: Digest;
 }
 
-const longestReference = 512;
 const longestName = 255;
+/** A name, `:` and a tag, `@` and a SHA-512 digest. */
+const longestReference = longestName + 129 + 136;
 const domainPart = '(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])';
 const domain = new RegExp(`^(?:${domainPart}(?:\\.${domainPart})*|\\[[0-9a-fA-F:]{2,39}\\])(?::[0-9]{1,5})?$`);
 const path = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/;
@@ -66,13 +67,25 @@ export function parseRepository(name: string): Outcome<Repository> {
   const named = slash > 0 && (/[.:]/.test(first) || first === 'localhost' || first !== first.toLowerCase());
   const registry = named ? first.toLowerCase() : 'docker.io';
   const rest = named ? name.slice(slash + 1) : name;
-  if (!domain.test(registry)) return bad('REFERENCE_INVALID', 'the registry is no host name with an optional port');
+  if (!domain.test(registry) || (named && !isHost(registry))) return bad('REFERENCE_INVALID', 'the registry is no host name with an optional port');
   if (rest !== rest.toLowerCase()) return bad('REFERENCE_INVALID', 'the repository name must be lower case');
   if (!path.test(rest)) return bad('REFERENCE_INVALID', 'the repository name is not well formed');
   const hub = registry === 'docker.io' || registry === 'index.docker.io';
   const result = hub ? { registry: 'docker.io', repository: rest.includes('/') ? rest : `library/${rest}` } : { registry, repository: rest };
   if (repositoryName(result).length > longestName) return bad('REFERENCE_INVALID', `the repository name is longer than ${longestName} characters`);
   return good(result);
+}
+
+/**
+ * Whether a registry is written as the one host it is. Some spellings are read as another host further on: `Acme` in lower case is a
+ * Docker Hub user, 0x7f.1 and 2130706433 are 127.0.0.1, port 05000 is 5000, and an IPv6 address has many forms. The standard of the
+ * reading is https://url.spec.whatwg.org/#host-parsing
+ */
+function isHost(registry: string): boolean {
+  if (!/[.:]/.test(registry) && registry !== 'localhost') return false;
+  // Without a scheme that has a default port, no port is dropped; with http's kind of host, numbers are read as addresses.
+  const url = URL.parse(`http://${registry}`);
+  return url !== null && (url.host === registry || (url.port === '' && `${url.host}:80` === registry));
 }
 
 /** `registry/repository`, the name that globs, signers and policies match. */

@@ -1,7 +1,7 @@
 import type { Outcome } from './fault.ts';
 import { bad, good } from './fault.ts';
 import { glob } from './glob.ts';
-import { type ImageReference, type Repository, repositoryName } from './image.ts';
+import { type ImageReference, parseRepository, type Repository, repositoryName } from './image.ts';
 
 /** Where images of a source are pulled from instead. */
 export interface MirrorRule {
@@ -51,7 +51,7 @@ export interface MirrorTable {
  * have two logical identities, nor a rewrite be rewritten again.
  */
 export function compileMirrors(rules: readonly MirrorRule[]): Outcome<MirrorTable> {
-  const faults = overlaps(rules);
+  const faults = [...malformed(rules), ...overlaps(rules)];
   if (faults.length > 0) return bad('CONFIG_INVALID', faults.join('; '));
   const compiled = rules.map((rule) => ({ rule, excluded: rule.exclude.map(glob) })).sort((a, b) => b.rule.source.length - a.rule.source.length);
 
@@ -64,7 +64,10 @@ export function compileMirrors(rules: readonly MirrorRule[]): Outcome<MirrorTabl
     const name = repositoryName(reference);
     const rule = ruleFor(name);
     if (rule === null) return [];
-    return rule.targets.map((target) => ({ rule, target, reference: move(reference, rule.source, target.location) }));
+    // A name can become too long by being moved: then that target has no place for it.
+    return rule.targets
+      .map((target) => ({ rule, target, reference: move(reference, rule.source, target.location) }))
+      .filter((place) => isWritten(repositoryName(place.reference)));
   };
 
   const backward = (reference: ImageReference): MirrorOrigin | null => {
@@ -74,7 +77,7 @@ export function compileMirrors(rules: readonly MirrorRule[]): Outcome<MirrorTabl
         if (!covers(target.location, name)) continue;
         const source = move(reference, target.location, rule.source);
         // Only what the rules would have written here counts: a longer rule or an exclusion may send that image elsewhere.
-        return source.repository !== '' && ruleFor(repositoryName(source)) === rule ? { rule, target, source } : null;
+        return isWritten(repositoryName(source)) && ruleFor(repositoryName(source)) === rule ? { rule, target, source } : null;
       }
     }
     return null;
@@ -88,6 +91,12 @@ export function covers(prefix: string, name: string): boolean {
   return name === prefix || (name.startsWith(prefix) && name[prefix.length] === '/');
 }
 
+/** Whether a name, written down, is read as just this name: `docker.io/nginx` is not, it is read as `docker.io/library/nginx`. */
+function isWritten(name: string): boolean {
+  const parsed = parseRepository(name);
+  return parsed.ok && repositoryName(parsed.value) === name;
+}
+
 function move(reference: ImageReference, from: string, to: string): ImageReference {
   const name = `${to}${repositoryName(reference).slice(from.length)}`;
   return { ...reference, ...split(name) };
@@ -96,6 +105,17 @@ function move(reference: ImageReference, from: string, to: string): ImageReferen
 function split(name: string): Repository {
   const slash = name.indexOf('/');
   return slash < 0 ? { registry: name, repository: '' } : { registry: name.slice(0, slash), repository: name.slice(slash + 1) };
+}
+
+/** Prefixes under which names would be read as other names. */
+function malformed(rules: readonly MirrorRule[]): string[] {
+  return rules.flatMap(({ source, targets }) => [
+    ...(isWritten(`${source}/x/x`) ? [] : [`the source ${source} is no registry, or registry/path, in lower case`]),
+    // Below a source that is a whole registry there are names of one segment, which Docker Hub would put into library/.
+    ...targets
+      .filter(({ location }) => !isWritten(`${location}/x`))
+      .map(({ location }) => `the mirror location ${location} can not hold the images of a registry`),
+  ]);
 }
 
 function overlaps(rules: readonly MirrorRule[]): string[] {

@@ -66,3 +66,25 @@ export interface Registry {
   blob(repository: Repository, blob: Pick<Descriptor, 'digest' | 'size'>, longest: number, call: Call): Promise<Outcome<Uint8Array>>;
   referrers(repository: Repository, digest: Digest, call: Call): Promise<Outcome<Referrers>>;
 }
+
+/** What a registry accepts as proof of who asks. Never logged, never part of a fault. */
+export type Credential =
+  | { readonly kind: 'basic'; readonly username: string; readonly password: string }
+  /** Exchanged at the token endpoint (an OAuth 2 refresh token). */
+  | { readonly kind: 'identityToken'; readonly token: string }
+  /** Shown to the registry as it is. */
+  | { readonly kind: 'bearer'; readonly token: string };
+
+/** Where credentials are looked up. */
+export interface Keychain {
+  /**
+   * The credential for a repository of a registry, null for an anonymous request. An access that a keychain does not hold is a fault,
+   * never somebody else's credential: a Pod's pull secrets come as a keychain of their own, under their own access key.
+   */
+  credential(host: string, repository: string, access: Access, signal: AbortSignal): Promise<Outcome<Credential | null>>;
+}
+
+/** Whether `host[:port]` is the one a rule names, or one below a rule's `*.domain[:port]`, at any depth. */
+export function matchesHost(rule: string, host: string): boolean {
+  return rule.startsWith('*.') ? host.length > rule.length - 1 && host.endsWith(rule.slice(1)) : host === rule;
+}

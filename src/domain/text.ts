@@ -1,5 +1,5 @@
-/** Control, format (bidirectional and invisible) and line-separating characters, and halves of surrogate pairs. */
-const unsafe = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+/** Control, format (bidirectional), invisible and line-separating characters, and halves of surrogate pairs. */
+const unsafe = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
 
 /**
  * Text from outside, made safe to show, and cut to a number of UTF-16 units: terminal escapes, line breaks that forge log lines and

@@ -1,0 +1,70 @@
+import canonicalize from 'canonicalize';
+
+/**
+ * Text that is canonical JSON already, and is put into a larger document as it is. What a record is composed of is rendered once:
+ * the policy input comes as text, and what is the same for many records is kept rendered.
+ */
+export class Rendered {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** JSON, with parts that are rendered already. A key without a value (undefined) is left out, as in JSON.stringify. */
+export type Renderable = Rendered | null | boolean | number | string | readonly Renderable[] | { readonly [key: string]: Renderable | undefined };
+
+/**
+ * The canonical form of RFC 8785: keys sorted by UTF-16 code units (section 3.2.3), numbers and strings as ECMAScript writes them
+ * (3.2.2). Lone halves of surrogate pairs, which it forbids, become U+FFFD. Numbers that JSON has no word for become null.
+ * https://www.rfc-editor.org/rfc/rfc8785
+ */
+export function canonicalText(value: Renderable): string {
+  if (typeof value === 'string') return JSON.stringify(value.toWellFormed());
+  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : 'null';
+  if (value === null || typeof value === 'boolean') return String(value);
+  if (value instanceof Rendered) return value.text;
+  return isList(value) ? renderList(value) : renderObject(value);
+}
+
+/** The same for a value that came from outside, however deeply nested. */
+export function canonicalJson(value: unknown): string {
+  try {
+    return canonicalize(value) ?? 'null';
+  } catch {
+    // What the library refuses (see above) is repaired on the way; what comes out of JSON.parse is nothing but Renderable.
+    return canonicalText(value as Renderable);
+  }
+}
+
+function isList(value: readonly Renderable[] | { readonly [key: string]: Renderable | undefined }): value is readonly Renderable[] {
+  return Array.isArray(value);
+}
+
+function renderList(list: readonly Renderable[]): string {
+  let text = '[';
+  for (let i = 0; i < list.length; i += 1) text += `${i === 0 ? '' : ','}${canonicalText(list[i] ?? null)}`;
+  return `${text}]`;
+}
+
+function renderObject(object: { readonly [key: string]: Renderable | undefined }): string {
+  const keys = sortedKeys(object);
+  // Repaired keys may sort elsewhere, or be the same: the rare case goes round once more.
+  if (!keys.every((key) => key.isWellFormed())) return renderObject(Object.fromEntries(keys.map((key) => [key.toWellFormed(), object[key]])));
+  let text = '';
+  for (const key of keys) {
+    const value = object[key];
+    if (value !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalText(value)}`;
+  }
+  return `{${text}}`;
+}
+
+/** Most objects are written in the order that they need: a look is cheaper than a sort. */
+function sortedKeys(object: object): readonly string[] {
+  const keys = Object.keys(object);
+  for (let i = 1; i < keys.length; i += 1) {
+    if ((keys[i - 1] ?? '') > (keys[i] ?? '')) return keys.sort();
+  }
+  return keys;
+}

@@ -1,0 +1,205 @@
+import { ulid } from 'ulidx';
+import { bad, fault, good, type Outcome } from '../domain/fault.ts';
+import type { Kept, RecordDraft, RecordKeeper } from '../domain/record.ts';
+import { Chain, type Chained, type ChainPoint, renderLoss, renderOpening, seal } from './chain.ts';
+import type { AuditLog } from './log.ts';
+import { draftRecord, renderRecord, type Writer } from './record.ts';
+import { findLastEntry, removeSegments } from './segments.ts';
+import type { Sink } from './sinks/index.ts';
+import { SinkQueue } from './sinks/queue.ts';
+import { type Batch, Spool, type SpoolLimits, spoolLimits } from './spool.ts';
+
+export type { AuditLog } from './log.ts';
+export { type Sink, type SinkKind, type SinkParts, sinkKinds } from './sinks/index.ts';
+
+export interface AuditOptions extends Writer {
+  /** The spool: one JSON Lines file a segment, made if need be. */
+  readonly directory: string;
+  readonly sinks: readonly Sink[];
+  /** Whether a spool that can't be written at the start is a fault. */
+  readonly required: boolean;
+  /** Milliseconds; segments are removed when they are older than the longest. */
+  readonly retention: { readonly allow: number; readonly deny: number };
+  /** Milliseconds since the epoch. */
+  clock(): number;
+  readonly log: AuditLog;
+  /** Told how many records could not be kept at all. */
+  onLoss?(records: number): void;
+  readonly limits?: Partial<SpoolLimits>;
+}
+
+export interface AuditStatus {
+  /** Entries that are not known to be on disk. */
+  readonly queue: number;
+  /** Records that could not be kept at all. */
+  readonly lost: number;
+  /** The entry that was chained last. */
+  readonly chain: ChainPoint;
+  readonly directory: string;
+  readonly sinks: readonly { readonly name: string; readonly lost: number }[];
+}
+
+export interface Audit extends RecordKeeper {
+  status(): AuditStatus;
+  /** Puts on disk what is held. Nothing is kept afterwards. */
+  close(): Promise<void>;
+}
+
+/** Opens a chain of its own for this process. Fault: AUDIT_UNAVAILABLE, when the spool is required and can't be written. */
+export async function createAudit(options: AuditOptions): Promise<Outcome<Audit>> {
+  const previous = await findPrevious(options);
+  const audit = new ChainedAudit(options);
+  const opened = await audit.open(previous);
+  if (!opened.ok && options.required) {
+    await audit.close();
+    return opened;
+  }
+  return good(audit);
+}
+
+async function findPrevious({ directory, log }: AuditOptions): Promise<ChainPoint | null> {
+  try {
+    const { point, torn } = await findLastEntry(directory);
+    if (torn.length > 0) log.warn({ segments: torn }, 'audit segments end within a line: the process that wrote them was ended while it wrote');
+    return point;
+  } catch (cause) {
+    const absent = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    if (!absent) log.warn({ directory, cause: String(cause) }, 'the earlier audit records can not be read: the new chain is tied to none');
+    return null;
+  }
+}
+
+const cleanEvery = 60 * 60_000;
+
+class ChainedAudit implements Audit {
+  readonly #options: AuditOptions;
+  readonly #chain: Chain;
+  readonly #spool: Spool;
+  readonly #sinks: readonly SinkQueue[];
+  readonly #clean: NodeJS.Timeout;
+  /** Contents that the segment of this epoch holds already. */
+  #contents = new Set<string>();
+  #epoch = 0;
+  #lost = 0;
+  /** Lost since the chain last said so. */
+  #untold = 0;
+
+  constructor(options: AuditOptions) {
+    this.#options = options;
+    this.#chain = new Chain(ulid(options.clock()));
+    this.#sinks = options.sinks.map((sink) => new SinkQueue(sink, options.log));
+    this.#spool = new Spool({
+      directory: options.directory,
+      chain: this.#chain.id,
+      log: options.log,
+      limits: { ...spoolLimits, ...options.limits },
+      onBatch: (lines, entries) => {
+        for (const sink of this.#sinks) sink.send(lines, entries);
+      },
+    });
+    this.#clean = setInterval(() => void this.#removeOld(), cleanEvery);
+    this.#clean.unref();
+  }
+
+  async open(previous: ChainPoint | null): Promise<Outcome<void>> {
+    const batch = this.#append(seal(renderOpening(this.#chain.next, this.#options, previous, this.#options.clock())), '');
+    const durable = batch === null ? bad('AUDIT_UNAVAILABLE', 'the audit spool takes no records') : await this.#spool.durable(batch);
+    if (durable.ok) await this.#removeOld();
+    return durable;
+  }
+
+  keep(draft: RecordDraft): Kept {
+    try {
+      const drafted = draftRecord(draft);
+      const epoch = this.#spool.turnSegment();
+      if (epoch !== this.#epoch) this.#contents = new Set();
+      this.#epoch = epoch;
+      this.#tellLoss();
+      const entry = seal(renderRecord(drafted, this.#chain.next, this.#options));
+      const fresh = drafted.contents.filter(({ sha256 }, i, all) => !this.#contents.has(sha256) && all.findIndex((c) => c.sha256 === sha256) === i);
+      const contents = fresh.map(({ sha256, text }) => `{"content":"${sha256}","value":${text}}\n`).join('');
+      const batch = this.#untold > 0 ? null : this.#append(entry, contents);
+      if (batch === null) return this.#lose(draft.id, entry.hash, 'more audit records wait for the disk than can be held');
+      for (const { sha256 } of fresh) this.#contents.add(sha256);
+      return new KeptRecord(draft.id, entry.hash, batch, this.#spool);
+    } catch (cause) {
+      this.#options.log.error({ id: draft.id, cause: String(cause) }, 'a decision can not be rendered as an audit record');
+      return this.#lose(draft.id, '', 'the decision can not be rendered as an audit record');
+    }
+  }
+
+  status(): AuditStatus {
+    return {
+      queue: this.#spool.queue,
+      lost: this.#lost,
+      chain: this.#chain.point,
+      directory: this.#options.directory,
+      sinks: this.#sinks.map(({ name, lost }) => ({ name, lost })),
+    };
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#clean);
+    const left = await this.#spool.close();
+    if (left > 0) {
+      this.#count(left);
+      this.#options.log.error({ lost: left }, 'audit records could not be put on disk before the end');
+    }
+    await Promise.all(this.#sinks.map((sink) => sink.close()));
+  }
+
+  #append(entry: Chained, contents: string): Batch | null {
+    const batch = this.#spool.append(contents + entry.line);
+    // What could not be taken leaves no gap: the next entry gets its place.
+    if (batch !== null) this.#chain.add(entry);
+    return batch;
+  }
+
+  /** The chain itself says that it does not hold everything. */
+  #tellLoss(): void {
+    if (this.#untold === 0) return;
+    const batch = this.#append(seal(renderLoss(this.#chain.next, this.#options, this.#untold, this.#options.clock())), '');
+    if (batch !== null) this.#untold = 0;
+  }
+
+  #lose(id: string, hash: string, message: string): Kept {
+    if (this.#untold === 0) this.#options.log.error({ id, code: 'AUDIT_UNAVAILABLE' }, message);
+    this.#untold += 1;
+    this.#count(1);
+    return { id, hash, durable: Promise.resolve({ ok: false, fault: fault('AUDIT_UNAVAILABLE', message) }) };
+  }
+
+  #count(records: number): void {
+    this.#lost += records;
+    this.#options.onLoss?.(records);
+  }
+
+  async #removeOld(): Promise<void> {
+    const { clock, directory, log, retention } = this.#options;
+    try {
+      const removed = await removeSegments(directory, clock() - Math.max(retention.allow, retention.deny), this.#spool.current);
+      if (removed.length > 0) log.info({ segments: removed }, 'audit segments past their retention were removed');
+    } catch (cause) {
+      log.warn({ directory, cause: String(cause) }, 'old audit segments can not be removed');
+    }
+  }
+}
+
+/** Asking for `durable` hurries the record to the disk; one that nobody waits for goes there with the next that somebody does. */
+class KeptRecord implements Kept {
+  readonly id: string;
+  readonly hash: string;
+  readonly #batch: Batch;
+  readonly #spool: Spool;
+
+  constructor(id: string, hash: string, batch: Batch, spool: Spool) {
+    this.id = id;
+    this.hash = hash;
+    this.#batch = batch;
+    this.#spool = spool;
+  }
+
+  get durable(): Promise<Outcome<void>> {
+    return this.#spool.durable(this.#batch);
+  }
+}

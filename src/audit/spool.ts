@@ -1,0 +1,260 @@
+import { join } from 'node:path';
+import { bad, good, type Outcome } from '../domain/fault.ts';
+import type { AuditLog } from './log.ts';
+import { type OpenSegment, openSegment, type SegmentFile } from './segmentFile.ts';
+import { segmentName } from './segments.ts';
+
+export interface SpoolOptions {
+  readonly directory: string;
+  /** ULID of the chain that is written. */
+  readonly chain: string;
+  readonly log: AuditLog;
+  readonly limits: SpoolLimits;
+  /** Sees every batch of lines once, on its way to the disk. */
+  readonly onBatch: (lines: Buffer, entries: number) => void;
+  readonly open?: OpenSegment;
+}
+
+export interface SpoolLimits {
+  /** Entries, and UTF-16 units, held at most until they are on disk. */
+  readonly entries: number;
+  readonly units: number;
+  /** UTF-16 units after which a new segment begins. */
+  readonly segment: number;
+  /** Milliseconds that lines nobody waits for may stay unsynced, and between attempts while the disk fails. */
+  readonly syncAfter: number;
+  readonly retryAfter: number;
+}
+
+export const spoolLimits: SpoolLimits = { entries: 50_000, units: 128 << 20, segment: 64 << 20, syncAfter: 1000, retryAfter: 1000 };
+
+/** Lines that were appended within one turn of the event loop: they are written, and reach the disk, together. */
+export interface Batch {
+  readonly segment: number;
+  readonly lines: string[];
+  entries: number;
+  units: number;
+  bytes: Buffer | null;
+  synced: boolean;
+  waiting: PromiseWithResolvers<Outcome<void>> | null;
+}
+
+const unavailable = (): Outcome<void> => bad('AUDIT_UNAVAILABLE', 'the audit record can not be put on disk');
+
+/**
+ * JSON Lines on disk, in segments. Appending never waits. What is not known to be on disk is held in memory, within limits: when the
+ * disk fails, waiting callers are told at once, and all that is held is written again from the last point that was sure, since after
+ * a failed fdatasync nobody can know what reached the disk (https://wiki.postgresql.org/wiki/Fsync_Errors).
+ */
+export class Spool {
+  readonly #options: SpoolOptions;
+  readonly #open: OpenSegment;
+  #file: SegmentFile | null = null;
+  #fileSegment = -1;
+  /** Bytes of the open segment that are on disk, and that are written. */
+  #sure = 0;
+  #end = 0;
+  #gathering: Batch | null = null;
+  #queue: Batch[] = [];
+  #unsynced: Batch[] = [];
+  #entries = 0;
+  #units = 0;
+  #segment = 0;
+  #segmentUnits = 0;
+  #epoch = 0;
+  #running: Promise<void> | null = null;
+  #failing = false;
+  #reported = false;
+  #closing = false;
+  #lazySync: NodeJS.Timeout | null = null;
+  #retry: NodeJS.Timeout | null = null;
+
+  constructor(options: SpoolOptions) {
+    this.#options = options;
+    this.#open = options.open ?? openSegment;
+  }
+
+  /** Entries that are not known to be on disk. */
+  get queue(): number {
+    return this.#entries;
+  }
+
+  /** Name of the segment that is appended to. */
+  get current(): string {
+    return segmentName(this.#options.chain, this.#segment);
+  }
+
+  /** Begins a new segment if the current one is full. The number changes with every file in which nothing was written yet. */
+  turnSegment(): number {
+    if (this.#segmentUnits >= this.#options.limits.segment) {
+      this.#segment += 1;
+      this.#segmentUnits = 0;
+      this.#epoch += 1;
+      this.#seal();
+    }
+    return this.#epoch;
+  }
+
+  /** Appends whole lines that hold one entry; null when no more can be held. */
+  append(lines: string): Batch | null {
+    const { limits } = this.#options;
+    if (this.#closing || this.#entries >= limits.entries || this.#units + lines.length > limits.units) return null;
+    let batch = this.#gathering;
+    if (batch === null) {
+      batch = { segment: this.#segment, lines: [], entries: 0, units: 0, bytes: null, synced: false, waiting: null };
+      this.#gathering = batch;
+      setImmediate(() => this.#flush());
+    }
+    batch.lines.push(lines);
+    batch.entries += 1;
+    batch.units += lines.length;
+    this.#entries += 1;
+    this.#units += lines.length;
+    this.#segmentUnits += lines.length;
+    return batch;
+  }
+
+  /** Settles when a batch is on disk, or as soon as it is known that the disk fails. Asking hurries it. */
+  durable(batch: Batch): Promise<Outcome<void>> {
+    if (batch.synced) return Promise.resolve(good(undefined));
+    if (this.#failing) return Promise.resolve(unavailable());
+    if (batch.waiting === null) {
+      batch.waiting = Promise.withResolvers();
+      if (this.#gathering !== batch) this.#run();
+    }
+    return batch.waiting.promise;
+  }
+
+  /** Writes what is held, and stops. Returns how many entries could not be put on disk. */
+  async close(): Promise<number> {
+    this.#closing = true;
+    this.#seal();
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    if (this.#lazySync !== null) clearTimeout(this.#lazySync);
+    await this.#running;
+    this.#failing = false;
+    await this.#write(true);
+    await this.#file?.close().catch(() => {});
+    this.#file = null;
+    this.#failing = true;
+    return this.#entries;
+  }
+
+  #flush(): void {
+    this.#seal();
+    this.#run();
+  }
+
+  #seal(): void {
+    const batch = this.#gathering;
+    if (batch === null) return;
+    this.#gathering = null;
+    const bytes = Buffer.from(batch.lines.join(''), 'utf8');
+    batch.lines.length = 0;
+    batch.bytes = bytes;
+    this.#queue.push(batch);
+    this.#options.onBatch(bytes, batch.entries);
+  }
+
+  #run(): void {
+    if (this.#failing || this.#closing) return;
+    this.#running ??= this.#write(false).finally(() => {
+      this.#running = null;
+      // Something may have come between the last look at the queue and now.
+      if (this.#hasWork()) this.#run();
+      else this.#syncLater();
+    });
+  }
+
+  #hasWork(): boolean {
+    return !this.#failing && (this.#queue.length > 0 || this.#unsynced.some(({ waiting }) => waiting !== null));
+  }
+
+  /** Writes until nothing is left to do; `all` leaves nothing unsynced. Never rejects. */
+  async #write(all: boolean): Promise<void> {
+    try {
+      while (this.#hasWork() || (all && this.#unsynced.length > 0)) {
+        const first = this.#queue[0];
+        if (first !== undefined && first.segment !== this.#fileSegment) {
+          if (this.#unsynced.length > 0) await this.#sync();
+          await this.#file?.close();
+          this.#file = null;
+          this.#fileSegment = first.segment;
+          this.#sure = 0;
+        }
+        const file = this.#file ?? (await this.#reopen());
+        const batches = this.#queue.filter(({ segment }) => segment === this.#fileSegment);
+        // Held as unsynced before it is written: a write that fails half-way is undone with the rest.
+        this.#queue.splice(0, batches.length);
+        this.#unsynced.push(...batches);
+        const buffers = batches.flatMap(({ bytes }) => (bytes === null ? [] : [bytes]));
+        await file.write(buffers, this.#end);
+        this.#end += buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+        if (all || this.#unsynced.some(({ waiting }) => waiting !== null)) await this.#sync();
+      }
+    } catch (cause) {
+      await this.#fail(cause);
+    }
+  }
+
+  /** Opens the segment of what is to be written, cut back to what is surely on disk. */
+  async #reopen(): Promise<SegmentFile> {
+    const file = await this.#open(join(this.#options.directory, segmentName(this.#options.chain, this.#fileSegment)));
+    this.#file = file;
+    if (!file.existed && this.#sure > 0) {
+      this.#epoch += 1;
+      this.#sure = 0;
+    }
+    await file.truncate(this.#sure);
+    this.#end = this.#sure;
+    return file;
+  }
+
+  async #sync(): Promise<void> {
+    const batches = this.#unsynced;
+    await this.#file?.sync();
+    this.#sure = this.#end;
+    this.#unsynced = [];
+    if (this.#reported) this.#options.log.info({ held: this.#entries }, 'audit records are put on disk again');
+    this.#reported = false;
+    for (const batch of batches) {
+      batch.synced = true;
+      batch.bytes = null;
+      this.#entries -= batch.entries;
+      this.#units -= batch.units;
+      batch.waiting?.resolve(good(undefined));
+    }
+  }
+
+  async #fail(cause: unknown): Promise<void> {
+    // Once, not at every attempt.
+    if (!this.#reported) {
+      this.#options.log.error({ code: 'AUDIT_UNAVAILABLE', held: this.#entries, cause: String(cause) }, 'audit records can not be put on disk');
+    }
+    this.#reported = true;
+    this.#failing = true;
+    const held = [...this.#unsynced, ...this.#queue];
+    this.#queue = held;
+    this.#unsynced = [];
+    for (const batch of [...held, ...(this.#gathering === null ? [] : [this.#gathering])]) {
+      batch.waiting?.resolve(unavailable());
+      batch.waiting = null;
+    }
+    await this.#file?.close().catch(() => {});
+    this.#file = null;
+    if (this.#closing) return;
+    this.#retry = setTimeout(() => {
+      this.#failing = false;
+      this.#run();
+    }, this.#options.limits.retryAfter).unref();
+  }
+
+  #syncLater(): void {
+    if (this.#unsynced.length === 0 || this.#lazySync !== null || this.#failing || this.#closing) return;
+    this.#lazySync = setTimeout(() => {
+      this.#lazySync = null;
+      const [oldest] = this.#unsynced;
+      if (oldest !== undefined) void this.durable(oldest);
+    }, this.#options.limits.syncAfter).unref();
+  }
+}

@@ -1,0 +1,95 @@
+import type { LoadedConfig } from '../config/index.ts';
+import { loadConfig } from '../config/index.ts';
+import type { AdmissionRequest, Mode } from '../domain/admission.ts';
+import type { WeighedFinding } from '../domain/decision.ts';
+import type { JudgedImage } from '../domain/evidence.ts';
+import type { Outcome } from '../domain/fault.ts';
+import type { Log } from '../domain/log.ts';
+import { complain, complainAboutConfig, type Io } from './io.ts';
+import { createLog } from './log.ts';
+
+/** What the commands need of the program, put together from a configuration. */
+export interface App {
+  /** Judges an object as the webhook would, without an answer or a record. Null: nothing in it is judged. */
+  check(request: AdmissionRequest): Promise<Outcome<Checked | null>>;
+  /** Gathers all evidence about one image. */
+  verify(image: string): Promise<Outcome<VerifiedImage>>;
+  serve(): Promise<Outcome<Running>>;
+  close(): Promise<void>;
+}
+
+export interface Checked {
+  readonly request: AdmissionRequest;
+  readonly images: readonly JudgedImage[];
+  readonly decision: 'allow' | 'deny';
+  readonly answered: 'allow' | 'deny';
+  readonly mode: Mode;
+  readonly findings: readonly WeighedFinding[];
+  /** What a denial would tell whoever asked. */
+  readonly message: string;
+}
+
+export interface VerifiedImage {
+  readonly image: JudgedImage;
+  /** Where evidence was looked for, and what came of it. */
+  readonly looked: readonly { readonly stage: string; readonly source: string; readonly where: string; readonly outcome: string }[];
+}
+
+/** A webhook that answers. */
+export interface Running {
+  readonly admission: { readonly host: string; readonly port: number };
+  readonly ops: { readonly host: string; readonly port: number } | null;
+  readonly about: {
+    /** Where records go. */
+    readonly records: string;
+    /** Names of the policies in force. */
+    readonly policies: readonly string[];
+    /** Path segment that callers must know; never logged. */
+    readonly pathSecret: string | null;
+    /** PEM of the CA that issued the serving certificate, where it is ours. */
+    readonly ca: string | null;
+  };
+  /** Finishes what has begun, then ends. */
+  stop(): Promise<void>;
+}
+
+export interface AppParts {
+  readonly log: Log;
+  /** Where records of the stdout sink go. */
+  readonly stdout: NodeJS.WritableStream;
+}
+
+/** The rest of the program, as far as commands start it. */
+export interface ProgramParts {
+  createApp(config: LoadedConfig, parts: AppParts): Promise<Outcome<App>>;
+  /** Where the signals of the process arrive. */
+  readonly signals: {
+    on(signal: NodeJS.Signals, listener: () => void): unknown;
+    off(signal: NodeJS.Signals, listener: () => void): unknown;
+  };
+}
+
+export interface Desk {
+  readonly app: App;
+  readonly config: LoadedConfig;
+}
+
+/** Opens the program for one command at the desk, or says on stderr why it can't. */
+export async function openDesk(
+  io: Io,
+  parts: ProgramParts,
+  options: { readonly config?: string },
+  log: Log = createLog(io, 'text', 'warn'),
+): Promise<Desk | null> {
+  const loaded = await loadConfig({ ...(options.config === undefined ? {} : { file: options.config }), env: io.env, cwd: io.cwd });
+  if (!loaded.ok) {
+    complainAboutConfig(io, loaded.faults);
+    return null;
+  }
+  const app = await parts.createApp(loaded.config, { log, stdout: io.stdout });
+  if (!app.ok) {
+    complain(io, app.fault);
+    return null;
+  }
+  return { app: app.value, config: loaded.config };
+}

@@ -1,0 +1,48 @@
+import type { CheckedObject, CheckReport } from '../judge.ts';
+import { countResults } from '../judge.ts';
+
+/** JSON whose every hidden character is escaped: it stays JSON, and a terminal that shows it shows what is there. */
+export function safeJson(value: unknown): string {
+  return JSON.stringify(value, null, 2).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) =>
+    c === '\n' ? c : Array.from({ length: c.length }, (_, i) => `\\u${c.charCodeAt(i).toString(16).padStart(4, '0')}`).join(''),
+  );
+}
+
+/** The report as one JSON document, for programs; `version` changes when a key changes its meaning. */
+export function checkJson(report: CheckReport): string {
+  return safeJson({
+    version: 1,
+    summary: { ...countResults(report), others: report.others, unreadable: report.faults.length },
+    objects: report.objects.map(objectJson),
+    faults: report.faults,
+  });
+}
+
+function objectJson({ object, request, checked, result }: CheckedObject): object {
+  return {
+    result,
+    file: object.file,
+    ...object.position,
+    kind: object.kind,
+    namespace: request.namespace,
+    name: request.name,
+    decision: checked?.decision ?? null,
+    answered: checked?.answered ?? null,
+    mode: checked?.mode ?? null,
+    images: (checked?.images ?? []).map((image) => ({
+      container: image.container.container,
+      role: image.container.role,
+      path: image.container.path,
+      ...object.locate(image.container.path),
+      written: image.container.written,
+      admitted: image.admitted,
+      pinned: image.pinned,
+      mirror: image.mirror,
+      signers: [...new Set(image.evidence.signatures.map(({ signer }) => signer))],
+      scans: image.evidence.scans.map(({ source, platform, state }) => ({ source, platform, state })),
+      rejected: image.evidence.rejected,
+      faults: image.evidence.faults,
+    })),
+    findings: checked?.findings ?? [],
+  };
+}

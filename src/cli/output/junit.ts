@@ -1,0 +1,69 @@
+import type { WeighedFinding } from '../../domain/decision.ts';
+import { safeText } from '../../domain/text.ts';
+import { type CheckedObject, type CheckReport, describeObject } from '../judge.ts';
+import { manifestFaultText } from './text.ts';
+
+/**
+ * JUnit XML as CI servers read it (https://github.com/testmoapp/junitxml): a suite for each file, a case for each object; denied is
+ * a failure, what could not be read an error.
+ */
+export function checkJunit(report: CheckReport): string {
+  const files = [...new Set([...report.objects.map(({ object }) => object.file), ...report.faults.map(({ file }) => file)])];
+  const suites = files.map((file) => {
+    const objects = report.objects.filter(({ object }) => object.file === file);
+    const faults = report.faults.filter((fault) => fault.file === file);
+    const counts = { tests: objects.length + faults.length, failures: denied(objects), errors: faults.length, skipped: skipped(objects) };
+    const cases = [
+      ...objects.map(testCase),
+      ...faults.map((fault) => element('testcase', { name: manifestFaultText(fault), classname: file }, element('error', { message: fault.message }, null))),
+    ];
+    return element('testsuite', { name: file, ...counts, time: 0 }, cases.join('\n'));
+  });
+  const totals = {
+    tests: report.objects.length + report.faults.length,
+    failures: denied(report.objects),
+    errors: report.faults.length,
+    skipped: skipped(report.objects),
+  };
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${element('testsuites', { name: 'tidewaiter', ...totals, time: 0 }, suites.join('\n'))}`;
+}
+
+function testCase(object: CheckedObject): string {
+  const { checked, result } = object;
+  const findings = checked?.findings ?? [];
+  const text = findings.map(findingLine).join('\n');
+  const body = {
+    denied: () => element('failure', { message: findings.find(({ effect }) => effect === 'deny')?.msg ?? 'denied', type: 'denied' }, escapeXml(text)),
+    warned: () => element('system-out', {}, escapeXml(text)),
+    unjudged: () => element('skipped', {}, null),
+    admitted: () => null,
+  }[result]();
+  return element(
+    'testcase',
+    { name: describeObject(object), classname: object.object.file, file: object.object.file, line: object.object.position.line, time: 0 },
+    body,
+  );
+}
+
+function findingLine({ effect, policy, msg, remediation }: WeighedFinding): string {
+  return `${effect} [${policy}] ${safeText(msg, 4000)}${remediation === null ? '' : ` What to do: ${safeText(remediation, 1000)}`}`;
+}
+
+function denied(objects: readonly CheckedObject[]): number {
+  return objects.filter(({ result }) => result === 'denied').length;
+}
+
+function skipped(objects: readonly CheckedObject[]): number {
+  return objects.filter(({ result }) => result === 'unjudged').length;
+}
+
+/** One element; `content` is XML already. */
+function element(name: string, attributes: Readonly<Record<string, string | number>>, content: string | null): string {
+  const written = Object.entries(attributes).map(([key, value]) => ` ${key}="${escapeXml(safeText(String(value), 4000))}"`);
+  return content === null || content === '' ? `<${name}${written.join('')}/>` : `<${name}${written.join('')}>\n${content}\n</${name}>`;
+}
+
+/** https://www.w3.org/TR/xml/#syntax, and without the characters that XML can't hold (section 2.2). */
+function escapeXml(text: string): string {
+  return text.replace(/[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu, '\u{fffd}').replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+}

@@ -1,0 +1,70 @@
+import { isAbsolute } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { WeighedFinding } from '../../domain/decision.ts';
+import { safeText } from '../../domain/text.ts';
+import { version } from '../../version.ts';
+import { type CheckedObject, type CheckReport, describeObject, placeOf } from '../judge.ts';
+import type { ManifestFault } from '../manifests.ts';
+import { safeJson } from './json.ts';
+
+/** SARIF 2.1.0: https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/sarif-v2.1.0-os.html. A rule is a policy; a place is the image's line. */
+export function checkSarif(report: CheckReport): string {
+  const found = report.objects.flatMap((object) => (object.checked?.findings ?? []).map((finding) => ({ object, finding })));
+  const rules = [...new Set(found.map(({ finding }) => finding.policy))].sort();
+  return safeJson({
+    $schema: 'https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json',
+    version: '2.1.0',
+    runs: [
+      {
+        tool: { driver: { name: 'tidewaiter', version, rules: rules.map((id) => ({ id, shortDescription: { text: `Policy ${safeText(id, 100)}` } })) } },
+        columnKind: 'utf16CodeUnits',
+        invocations: [
+          {
+            executionSuccessful: report.faults.length === 0,
+            // What could not be read is no result (3.58): nobody may take it for a clean file.
+            toolExecutionNotifications: report.faults.map(notification),
+          },
+        ],
+        results: found.map(({ object, finding }) => result(object, finding, rules.indexOf(finding.policy))),
+      },
+    ],
+  });
+}
+
+function result(object: CheckedObject, finding: WeighedFinding, ruleIndex: number): object {
+  const { line, column } = placeOf(object, finding);
+  const remedy = finding.remediation === null ? '' : ` What to do: ${finding.remediation}`;
+  return {
+    ruleId: finding.policy,
+    ruleIndex,
+    level: finding.effect === 'deny' && object.result === 'denied' ? 'error' : 'warning',
+    message: { text: safeText(`${describeObject(object)}: ${finding.msg}${remedy}`, 4000) },
+    locations: [
+      {
+        physicalLocation: { artifactLocation: { uri: uriOf(object.object.file) }, region: { startLine: line, startColumn: column } },
+        logicalLocations: [{ fullyQualifiedName: safeText(describeObject(object)), kind: 'resource' }],
+      },
+    ],
+    properties: {
+      result: object.result,
+      mode: object.checked?.mode ?? null,
+      container: finding.container,
+      severity: finding.severity,
+      cves: finding.cves,
+      id: finding.id,
+    },
+  };
+}
+
+function notification({ file, line, column, message }: ManifestFault): object {
+  const region = line === null || column === null ? {} : { region: { startLine: line, startColumn: column } };
+  return { level: 'error', message: { text: message }, locations: [{ physicalLocation: { artifactLocation: { uri: uriOf(file) }, ...region } }] };
+}
+
+/** A relative path stays relative, so that code hosts find the file in their checkout. */
+function uriOf(file: string): string {
+  if (file === '-') return 'stdin';
+  if (isAbsolute(file)) return pathToFileURL(file).href;
+  // A first segment with a colon would read as a scheme.
+  return file.split(/[\\/]/).map(encodeURIComponent).join('/');
+}

@@ -1,0 +1,79 @@
+import type { WeighedFinding } from '../../domain/decision.ts';
+import { safeText } from '../../domain/text.ts';
+import { describeContainer } from '../../domain/workload.ts';
+import type { Paint } from '../io.ts';
+import { type CheckedObject, type CheckReport, countResults, describeObject, type Result } from '../judge.ts';
+import type { ManifestFault } from '../manifests.ts';
+
+const heads: Record<Result, { readonly word: string; readonly style: 'red' | 'green' | 'yellow' | 'dim' }> = {
+  admitted: { word: 'ADMITTED', style: 'green' },
+  warned: { word: 'WARN', style: 'yellow' },
+  denied: { word: 'DENIED', style: 'red' },
+  unjudged: { word: 'NOT JUDGED', style: 'dim' },
+};
+
+/** The report for people: a block for each object, then one line that sums up. */
+export function checkText(report: CheckReport, paint: Paint): string {
+  const blocks = report.objects.map((object) => objectText(object, paint).join('\n'));
+  return [...blocks, summary(report, paint)].join('\n\n');
+}
+
+/** `file:line:column: message` */
+export function manifestFaultText({ file, line, column, message }: ManifestFault): string {
+  return `${[safeText(file === '-' ? 'standard input' : file), line, column].filter((part) => part !== null).join(':')}: ${message}`;
+}
+
+function objectText(object: CheckedObject, paint: Paint): string[] {
+  const { checked, result } = object;
+  const { word, style } = heads[result];
+  const place = `${object.object.file === '-' ? 'standard input' : object.object.file}:${object.object.position.line}`;
+  const lines = [`${paint(style, word.padEnd(9))} ${paint('bold', safeText(describeObject(object)))}  ${paint('dim', safeText(place))}`];
+  for (const image of checked?.images ?? []) {
+    const moved = image.admitted !== image.container.written;
+    lines.push(
+      `  ${describeContainer({ ...image.container, container: safeText(image.container.container, 100) })}  ${safeText(image.container.written, 300)}`,
+    );
+    if (moved && image.pinned) lines.push(`    -> ${safeText(image.admitted, 600)}`);
+  }
+  for (const finding of checked?.findings ?? []) lines.push(...findingText(finding, paint));
+  const note = noteOf(object);
+  if (note !== null) lines.push(`  ${paint('dim', note)}`);
+  return lines;
+}
+
+function findingText(finding: WeighedFinding, paint: Paint): string[] {
+  const deny = finding.effect === 'deny';
+  const severity = finding.severity === null ? '' : `, ${safeText(finding.severity, 20)}`;
+  const container = finding.container === null || finding.msg.includes(finding.container) ? '' : `${safeText(finding.container, 100)}: `;
+  const lines = [
+    `  ${paint(deny ? 'red' : 'yellow', deny ? 'deny' : 'warn')}  [${safeText(finding.policy, 100)}${severity}] ${container}${safeText(finding.msg, 2000)}`,
+  ];
+  if (finding.cves.length > 0) {
+    const more = finding.cves.length > mostCves ? ` and ${finding.cves.length - mostCves} more` : '';
+    lines.push(`        ${safeText(finding.cves.slice(0, mostCves).join(', '), 500)}${more}`);
+  }
+  if (finding.remediation !== null) lines.push(`        What to do: ${safeText(finding.remediation, 1000)}`);
+  return lines;
+}
+
+const mostCves = 10;
+
+function noteOf({ checked, result }: CheckedObject): string | null {
+  if (checked === null) return 'Left to its owner, or to its Pods (mode.workloads).';
+  if (result === 'denied' && checked.answered === 'allow') return 'The object itself gets warnings; the Pods it makes would be denied.';
+  if (result === 'warned' && checked.decision === 'deny') return `Would be denied; mode is ${checked.mode}.`;
+  return null;
+}
+
+function summary(report: CheckReport, paint: Paint): string {
+  const counts = countResults(report);
+  const parts = [
+    `${counts.admitted} admitted`,
+    counts.denied > 0 ? paint('red', `${counts.denied} denied`) : '0 denied',
+    ...(counts.warned > 0 ? [`${counts.warned} with warnings`] : []),
+    ...(counts.unjudged > 0 ? [`${counts.unjudged} not judged`] : []),
+    ...(report.faults.length > 0 ? [`${report.faults.length} not readable`] : []),
+  ];
+  const others = report.others === 0 ? '' : `; ${report.others} ${report.others === 1 ? 'object runs' : 'objects run'} no images`;
+  return `${parts.join(', ')}${others}`;
+}

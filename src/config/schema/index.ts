@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { auditSettings } from './audit.ts';
+import { evidenceSettings, revokedSettings } from './evidence.ts';
+import { mirrorSettings, platformSettings, registrySettings } from './images.ts';
+import { scanSettings, signerSettings } from './kinds.ts';
+import { modeSettings, policySettings } from './policy.ts';
+import { clusterSettings, serverSettings } from './server.ts';
+
+export const apiVersion = 'tidewaiter.dev/v1';
+export const kind = 'Configuration';
+
+/** The whole of a configuration file. Keys that are not here are faults. */
+export const configSchema = z.strictObject({
+  apiVersion: z.literal(apiVersion),
+  kind: z.literal(kind),
+  server: serverSettings,
+  mode: modeSettings,
+  platforms: platformSettings,
+  registries: registrySettings,
+  mirrors: mirrorSettings,
+  signers: signerSettings,
+  revoked: revokedSettings,
+  scans: scanSettings,
+  evidence: evidenceSettings,
+  policy: policySettings,
+  audit: auditSettings,
+  cluster: clusterSettings,
+});
+
+type DeepReadonly<T> = T extends readonly (infer Entry)[]
+  ? readonly DeepReadonly<Entry>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T;
+
+/** A valid configuration with every default applied; durations in milliseconds, what is absent null. */
+export type Settings = DeepReadonly<Omit<z.output<typeof configSchema>, 'apiVersion' | 'kind'>>;
+
+/** Keys that people will try and that are refused with a reason of their own: mostly what the contract names and this version lacks. */
+export const refusedKeys: Readonly<Record<string, string>> = {
+  'server.console': 'this version has no console',
+  'policy.candidate': 'this version has no candidate policies',
+  'policy.faults.POLICY_BROKEN': 'a broken set of policies always denies: nobody would be judging',
+  exceptions: 'this version has no exceptions',
+};

@@ -1,0 +1,62 @@
+import type { Policies } from '../domain/decision.ts';
+import type { Fault, Outcome } from '../domain/fault.ts';
+import type { JsonObject } from '../domain/json.ts';
+
+/** What a policy's denials do: count, warn only, or nothing since it does not run. */
+export type PolicyMode = 'enforce' | 'warn' | 'off';
+
+export const policyModes = ['enforce', 'warn', 'off'] as const satisfies readonly PolicyMode[];
+
+export interface PolicyOptions {
+  /** A folder of `.rego` files, which needs opa and is watched, or a policy bundle made by buildPolicyBundle, which needs none. */
+  readonly source: { readonly directory: string } | { readonly bundle: string };
+  /** Finds opa; asked anew at each load. */
+  readonly opa: () => Promise<Outcome<string>>;
+  /**
+   * Policies that must be there and run. One that is missing makes the set POLICY_BROKEN. To require a policy and to switch it off, here
+   * or by its METADATA, contradict each other, and that is an error, never a policy silently gone: in these options a CONFIG_INVALID,
+   * in the METADATA a POLICY_BROKEN.
+   */
+  readonly required: readonly string[];
+  /** By policy; else its METADATA `custom.mode`, else enforce. */
+  readonly modes: Readonly<Record<string, PolicyMode>>;
+  /** Becomes `data.config`. */
+  readonly data: JsonObject;
+  /** Milliseconds that the policies may take for one request. */
+  readonly timeout: number;
+  /** Worker threads beside a warm one; by default one less than there are cores, at least one. */
+  readonly workers?: number;
+  /** Cap of each engine's memory, in pages of 64 KiB; 2048 (128 MiB) by default. */
+  readonly memoryPages?: number;
+  readonly log: (level: 'info' | 'warn' | 'error', message: string, details?: Readonly<Record<string, unknown>>) => void;
+}
+
+/** A policy of the set in force. */
+export interface PolicyInfo {
+  readonly name: string;
+  readonly mode: PolicyMode;
+  readonly required: boolean;
+  readonly title: string | null;
+  readonly description: string | null;
+  readonly severity: string | null;
+  readonly remediation: string | null;
+  /** Relative to the folder of policies. */
+  readonly files: readonly string[];
+}
+
+export interface PolicyStatus {
+  /** Of the set in force; null when there is none. */
+  readonly revision: string | null;
+  readonly policies: readonly PolicyInfo[];
+  /** Why the newest edit is not in force, or why nothing is. */
+  readonly fault: Fault | null;
+  /** When the set in force was loaded, ms since the epoch. */
+  readonly loadedAt: number | null;
+}
+
+export interface PolicyRoom extends Policies {
+  status(): PolicyStatus;
+  /** Calls the listener after each load, good or bad; returns what ends that. */
+  onChange(listener: (status: PolicyStatus) => void): () => void;
+  close(): Promise<void>;
+}

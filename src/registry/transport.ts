@@ -1,0 +1,211 @@
+import { Agent, buildConnector, type Dispatcher } from 'undici';
+import { bad, type FaultCode, fault, good, type Outcome } from '../domain/fault.ts';
+import { safeText } from '../domain/text.ts';
+import { AddressRefused, type AddressScope, allowsAddress, guardedLookup, type Resolve } from './address.ts';
+import type { RegistryLimits } from './limits.ts';
+import { type AttemptFault, networkFault } from './networkFault.ts';
+import { addressScope, allowsDerived, type CompiledRule, type Place } from './reach.ts';
+import { createSlots } from './slots.ts';
+
+export type Operation = 'manifest' | 'head' | 'blob' | 'referrers' | 'token';
+
+/** One HTTP exchange, as it went. */
+export interface RequestEvent {
+  /** Host with port. */
+  readonly host: string;
+  readonly operation: Operation;
+  readonly milliseconds: number;
+  /** HTTP status; null where no whole answer came. */
+  readonly status: number | null;
+  /** What failed; null where an answer came, whatever its status. */
+  readonly code: FaultCode | null;
+}
+
+/** What is sent. */
+export interface Ask {
+  readonly place: Place;
+  readonly operation: Operation;
+  readonly method: 'GET' | 'HEAD' | 'POST';
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Goes to the origin of `url` only, never along with a redirect to another. */
+  readonly authorization: string | null;
+  readonly body: string | null;
+  /** Bytes of the answer. */
+  readonly longest: number;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Dispatcher.ResponseData['headers'];
+  /** Empty unless the status is 200. */
+  readonly body: Buffer;
+  /** Where it came from, after redirects. */
+  readonly url: URL;
+}
+
+export type Attempt = { readonly ok: true; readonly reply: Reply } | ({ readonly ok: false } & AttemptFault);
+
+export interface Transport {
+  /** Sends once; follows redirects to allowed hosts. Every status but a redirect is a reply. */
+  send(ask: Ask, signal: AbortSignal): Promise<Attempt>;
+  close(): Promise<void>;
+}
+
+export interface TransportParts {
+  readonly limits: RegistryLimits;
+  readonly resolve: Resolve;
+  onRequest(event: RequestEvent): void;
+}
+
+/** Bytes of an unwanted body that are read to keep the connection. */
+const spareBody = 64 * 1024;
+
+export function createTransport({ limits, resolve, onRequest }: TransportParts): Transport {
+  const agents = new Map<CompiledRule, Agent>();
+  const slots = createSlots(limits.perHost, limits.queue);
+
+  const agentOf = (rule: CompiledRule): Agent => {
+    const known = agents.get(rule);
+    if (known !== undefined) return known;
+    const agent = new Agent({
+      connect: guardedConnector(rule, limits.connect, resolve),
+      connections: limits.perHost,
+      pipelining: 1,
+      allowH2: false,
+      maxOrigins: 256,
+      maxHeaderSize: 32 * 1024,
+      keepAliveTimeout: 30_000,
+      headersTimeout: limits.request,
+      bodyTimeout: limits.request,
+    });
+    agents.set(rule, agent);
+    return agent;
+  };
+
+  const exchange = async (ask: Ask, signal: AbortSignal): Promise<Attempt> => {
+    const host = ask.url.host;
+    const slot = await slots.take(host, signal);
+    if (!slot.ok) return final(slot);
+    const started = performance.now();
+    const own = AbortSignal.timeout(limits.request);
+    let status: number | null = null;
+    let code: FaultCode | null = null;
+    try {
+      const response = await agentOf(ask.place.rule).request({
+        origin: ask.url.origin,
+        path: `${ask.url.pathname}${ask.url.search}`,
+        method: ask.method,
+        // Digests are of the bytes as they are stored.
+        headers: { ...ask.headers, 'accept-encoding': 'identity', ...(ask.authorization === null ? {} : { authorization: ask.authorization }) },
+        body: ask.body,
+        signal: AbortSignal.any([signal, own]),
+      });
+      const body = await readBody(response, ask);
+      status = response.statusCode;
+      if (!body.ok) code = body.fault.code;
+      return body.ok ? { ok: true, reply: { status: response.statusCode, headers: response.headers, body: body.value, url: ask.url } } : final(body);
+    } catch (error) {
+      const failed = interrupted(host, signal, own, limits.request) ?? networkFault(host, error);
+      code = failed.fault.code;
+      return { ok: false, ...failed };
+    } finally {
+      slot.value();
+      onRequest({ host, operation: ask.operation, milliseconds: performance.now() - started, status, code });
+    }
+  };
+
+  return {
+    async send(ask, signal) {
+      let at = ask;
+      for (let hops = 0; ; hops += 1) {
+        const attempt = await exchange(at, signal);
+        if (!attempt.ok || !isRedirect(attempt.reply.status)) return attempt;
+        if (hops === limits.redirects) return final(bad('LIMIT_EXCEEDED', `${ask.url.host} redirects more than ${limits.redirects} times`));
+        const next = follow(at, attempt.reply);
+        if (!next.ok) return final(next);
+        at = next.value;
+      }
+    },
+    async close() {
+      await Promise.all([...agents.values()].map((agent) => agent.destroy()));
+      agents.clear();
+    },
+  };
+}
+
+function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+
+function follow(ask: Ask, reply: Reply): Outcome<Ask> {
+  const from = ask.url.host;
+  // A token endpoint gets credentials: it has to be where the challenge said it is.
+  if (ask.method === 'POST' || ask.operation === 'token') return bad('RESPONSE_INVALID', `${from} redirects where it must answer itself`);
+  const { location } = reply.headers;
+  if (typeof location !== 'string' || !URL.canParse(location, ask.url.href)) return bad('RESPONSE_INVALID', `${from} redirects to no valid URL`);
+  const url = new URL(location, ask.url);
+  url.hash = '';
+  if (!allowsDerived(ask.place, url, 'redirect')) {
+    const target = safeText(`${url.protocol}//${url.host}`, 300);
+    return bad('REGISTRY_NOT_LISTED', `${from} redirects to ${target}, which may not be contacted; list it under alsoHosts of ${ask.place.registry}, as HTTPS`);
+  }
+  return good({ ...ask, url, authorization: url.origin === ask.url.origin ? ask.authorization : null });
+}
+
+async function readBody(response: Dispatcher.ResponseData, ask: Ask): Promise<Outcome<Buffer>> {
+  const { body, headers, statusCode } = response;
+  const host = ask.url.host;
+  const tooLong = (): Outcome<Buffer> => bad('LIMIT_EXCEEDED', `${host} answered with more than ${ask.longest} bytes`);
+  if (ask.method === 'HEAD' || statusCode !== 200) {
+    await body.dump({ limit: spareBody });
+    return good(Buffer.alloc(0));
+  }
+  const encoding = headers['content-encoding'];
+  const declared = Number(headers['content-length']);
+  const refused = encoding !== undefined && encoding !== 'identity' ? bad('RESPONSE_INVALID', `${host} answered with an encoding that nobody asked for`) : null;
+  if (refused !== null || declared > ask.longest) {
+    body.on('error', () => {});
+    body.destroy();
+    return refused ?? tooLong();
+  }
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    const bytes: Buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk);
+    length += bytes.length;
+    // Leaving the loop destroys the stream, and with it the connection.
+    if (length > ask.longest) return tooLong();
+    chunks.push(bytes);
+  }
+  return good(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, length));
+}
+
+function interrupted(host: string, signal: AbortSignal, own: AbortSignal, milliseconds: number): AttemptFault | null {
+  if (signal.aborted) return { fault: fault('DEADLINE_EXCEEDED', `${host} did not answer before the deadline`), retry: false, after: null };
+  if (own.aborted) return { fault: fault('REGISTRY_UNAVAILABLE', `${host} did not answer within ${milliseconds} ms`), retry: true, after: null };
+  return null;
+}
+
+function final(outcome: Extract<Outcome<never>, { ok: false }>): Attempt {
+  return { ok: false, fault: outcome.fault, retry: false, after: null };
+}
+
+/** Connects only to addresses that the rule allows for the host: checked for literals here, for names after DNS. */
+function guardedConnector(rule: CompiledRule, timeout: number, resolve: Resolve): buildConnector.connector {
+  const connectors = new Map<AddressScope, buildConnector.connector>();
+  const connectorOf = (scope: AddressScope): buildConnector.connector => {
+    const known = connectors.get(scope);
+    if (known !== undefined) return known;
+    const made = buildConnector({ allowH2: false, timeout, lookup: guardedLookup(scope, resolve), ...(rule.ca === null ? {} : { ca: rule.ca }) });
+    connectors.set(scope, made);
+    return made;
+  };
+  return (options, callback) => {
+    const { hostname, protocol, port } = options;
+    const bracketed = hostname.includes(':') ? `[${hostname}]` : hostname;
+    const scope = addressScope(rule, new URL(`${protocol}//${bracketed}${port === '' ? '' : `:${port}`}`));
+    if (/^[0-9.]+$|:/.test(hostname) && !allowsAddress(hostname, scope)) return callback(new AddressRefused('an address that may not be connected to'), null);
+    connectorOf(scope)(options, callback);
+  };
+}

@@ -1,0 +1,65 @@
+import type { Scan } from '../domain/evidence.ts';
+import { clockSkew } from './time.ts';
+import type { TrivyReport } from './trivyReport.ts';
+
+type State = Scan['state'];
+
+/**
+ * Which of several states counts when no report could be evaluated: what was found out about this very platform first, and
+ * "could not look" before all that would mean "found none".
+ */
+const order: readonly State[] = [
+  'evaluated',
+  'inconclusive',
+  'unavailable',
+  'pending',
+  'failed',
+  'invalid',
+  'mismatch',
+  'untrusted',
+  'otherPlatform',
+  'missing',
+];
+
+/** Where a scan belongs. */
+export interface ScanPlace {
+  readonly source: string;
+  readonly platform: string;
+}
+
+/** A scan that did not lead to findings, with the reason in one sentence. */
+export function withoutResult(place: ScanPlace, state: Exclude<State, 'evaluated'>, reason: string): Scan {
+  return { source: place.source, platform: place.platform, state, reason };
+}
+
+/**
+ * What a report that is bound to a platform says about it. `claimed` is the time its envelope claims: the older one counts, since
+ * converting an old report dates it anew.
+ */
+export function evaluate(place: ScanPlace, report: TrivyReport, signer: string | null, claimed: number | null, now: number): Scan {
+  if (Math.max(report.scannedAt, claimed ?? 0) > now + clockSkew) return withoutResult(place, 'invalid', 'the report claims to be from the future');
+  if (report.inconclusive !== null) return withoutResult(place, 'inconclusive', report.inconclusive);
+  return {
+    source: place.source,
+    platform: place.platform,
+    state: 'evaluated',
+    signer,
+    scanner: report.scanner,
+    scannedAt: new Date(Math.min(report.scannedAt, claimed ?? report.scannedAt)).toISOString(),
+    databaseUpdatedAt: report.databaseUpdatedAt,
+    endOfLife: report.endOfLife,
+    counts: report.counts,
+    findings: report.findings,
+  };
+}
+
+/** The one scan that counts for a platform: the newest evaluated one, on a tie the one with more findings, else by state. */
+export function choose(first: Scan, others: readonly Scan[]): Scan {
+  return others.reduce((best, scan) => (beats(scan, best) ? scan : best), first);
+}
+
+function beats(a: Scan, b: Scan): boolean {
+  if (a.state !== 'evaluated' || b.state !== 'evaluated') return order.indexOf(a.state) < order.indexOf(b.state);
+  // Both are ISO 8601 in UTC with milliseconds: they compare as text.
+  return a.scannedAt === b.scannedAt ? a.findings.length > b.findings.length : a.scannedAt > b.scannedAt;
+}

@@ -1,0 +1,178 @@
+import { z } from 'zod';
+import { type Digest, isDigest } from '../domain/digest.ts';
+import { type ScanFinding, type Severity, severities } from '../domain/evidence.ts';
+import { bad, good, type Outcome } from '../domain/fault.ts';
+import { property, text } from '../domain/json.ts';
+import { parseTime } from './time.ts';
+
+/** What a Trivy report says, whoever made it. */
+export interface TrivyReport {
+  /** Digest of the image's configuration: the only thing in a report that names content, and so the only thing it is bound by. */
+  readonly imageId: Digest;
+  /** `os/architecture[/variant]` of the image's configuration. */
+  readonly platform: string | null;
+  /** Milliseconds since the epoch. */
+  readonly scannedAt: number;
+  /** RFC 3339; known only when Trivy ran as a client of its server. */
+  readonly databaseUpdatedAt: string | null;
+  readonly scanner: string;
+  readonly endOfLife: boolean;
+  /** Why nothing follows from there being no finding; null when something does. */
+  readonly inconclusive: string | null;
+  readonly counts: Readonly<Record<Severity, number>>;
+  readonly findings: readonly ScanFinding[];
+}
+
+/** The most findings of one report that are read; a report with more is refused, never cut. */
+export const mostFindings = 50_000;
+const longestText = 4096;
+
+const line = z.string().max(longestText);
+const vulnerability = z.object({
+  VulnerabilityID: line.min(1),
+  PkgName: line.min(1),
+  PkgIdentifier: z.object({ PURL: line.nullish() }).nullish(),
+  InstalledVersion: line.nullish(),
+  FixedVersion: line.nullish(),
+  Status: line.nullish(),
+  Severity: z.enum(severities).nullish(),
+  VendorSeverity: z.record(z.string().max(128), z.int().min(0).max(4)).nullish(),
+});
+const modified = z.object({ Type: line, Status: line.nullish(), Statement: line.nullish(), Source: line.nullish(), Finding: z.unknown() });
+const result = z.object({
+  Class: line.nullish(),
+  Vulnerabilities: z.array(vulnerability).nullish(),
+  ExperimentalModifiedFindings: z.array(modified).nullish(),
+});
+const image = z.object({ architecture: line.nullish(), os: line.nullish(), variant: line.nullish() });
+/** The parts of https://github.com/aquasecurity/trivy/blob/v0.74.0/pkg/types/report.go that matter here. */
+const report = z.object({
+  SchemaVersion: z.literal(2),
+  CreatedAt: line,
+  ArtifactType: z.literal('container_image'),
+  Trivy: z.object({ Version: line.nullish(), Server: z.object({ VulnerabilityDB: z.object({ UpdatedAt: line.nullish() }).nullish() }).nullish() }).nullish(),
+  Metadata: z.object({
+    ImageID: line,
+    OS: z.object({ Family: line.nullish(), EOSL: z.boolean().nullish() }).nullish(),
+    ImageConfig: image.nullish(),
+  }),
+  Results: z.array(result).max(10_000).nullish(),
+});
+
+type Vulnerability = z.infer<typeof vulnerability>;
+type Result = z.infer<typeof result>;
+
+/** The image a report is about, if it says so at all, readable or not in all else. */
+export function readImageId(value: unknown): Digest | null {
+  const id = text(property(property(value, 'Metadata'), 'ImageID'));
+  return id !== null && isDigest(id) ? id : null;
+}
+
+/**
+ * Reads a report in Trivy's own JSON, SchemaVersion 2. SCAN_INVALID names the first place that is not as it should be. A report
+ * does not say with which options it was made (severities left out, findings ignored): who made it must be trusted for that.
+ */
+export function decodeTrivyReport(value: unknown): Outcome<TrivyReport> {
+  if (tooLarge(value)) return bad('SCAN_INVALID', `the report has more than ${mostFindings} findings`);
+  const parsed = report.safeParse(value);
+  if (!parsed.success) return bad('SCAN_INVALID', `the report is no Trivy image report of SchemaVersion 2: ${place(parsed.error)}`);
+  const { Metadata, Results, Trivy, CreatedAt } = parsed.data;
+  if (!isDigest(Metadata.ImageID)) return bad('SCAN_INVALID', 'the report has no Metadata.ImageID that is a digest');
+  const scannedAt = parseTime(CreatedAt);
+  if (scannedAt === null) return bad('SCAN_INVALID', 'the report has no CreatedAt that is a time');
+
+  const results = Results ?? [];
+  const findings = collectFindings(results);
+  if (findings === null) return bad('SCAN_INVALID', 'a suppressed finding of the report is not well formed');
+  const updated = parseTime(Trivy?.Server?.VulnerabilityDB?.UpdatedAt ?? '');
+  return good({
+    imageId: Metadata.ImageID,
+    platform: platformOf(Metadata.ImageConfig ?? null),
+    scannedAt,
+    databaseUpdatedAt: updated === null ? null : new Date(updated).toISOString(),
+    scanner: `trivy ${Trivy?.Version ?? '(version unknown)'}`,
+    endOfLife: Metadata.OS?.EOSL === true,
+    inconclusive: findings.length > 0 ? null : whyInconclusive(results, Metadata.OS?.Family ?? ''),
+    counts: count(findings),
+    findings,
+  });
+}
+
+/** Counted before anything is parsed, so that a flood costs no more than a look at lengths. */
+function tooLarge(value: unknown): boolean {
+  const results = property(value, 'Results');
+  let total = 0;
+  for (const entry of Array.isArray(results) ? results : []) {
+    for (const key of ['Vulnerabilities', 'ExperimentalModifiedFindings']) {
+      const list = property(entry, key);
+      total += Array.isArray(list) ? list.length : 0;
+    }
+  }
+  return total > mostFindings;
+}
+
+function place(error: z.ZodError): string {
+  const first = error.issues[0];
+  // Paths are keys of the schema and numbers, but for the vendors' names, which are the report's own.
+  const path = (first?.path ?? []).filter((step) => typeof step === 'number' || /^[A-Za-z]{1,40}$/.test(String(step))).join('.');
+  return path === '' ? 'it is no object of that form' : `${path} is not as it should be`;
+}
+
+/** Each finding once: Trivy repeats a finding for every path its package lies at. */
+function collectFindings(results: readonly Result[]): ScanFinding[] | null {
+  const found = new Map<string, ScanFinding>();
+  const add = (finding: ScanFinding): void => {
+    const key = JSON.stringify([finding.id, finding.package, finding.purl, finding.installed, finding.fixed, finding.severity, finding.status]);
+    // What is suppressed at one place counts if it is open at another.
+    if (found.get(key)?.suppressed !== null) found.set(key, finding);
+  };
+  for (const { Vulnerabilities, ExperimentalModifiedFindings } of results) {
+    for (const entry of Vulnerabilities ?? []) add(toFinding(entry, null));
+    for (const entry of ExperimentalModifiedFindings ?? []) {
+      if (entry.Type !== 'vulnerability') continue;
+      const parsed = vulnerability.safeParse(entry.Finding);
+      if (!parsed.success) return null;
+      add(toFinding(parsed.data, { by: `trivy ${entry.Source ?? ''}`.trim(), reason: entry.Statement ?? entry.Status ?? '' }));
+    }
+  }
+  return [...found.values()];
+}
+
+/** Numbers of https://github.com/aquasecurity/trivy-db/blob/main/pkg/types/types.go, Severity. */
+const byNumber: readonly Severity[] = ['UNKNOWN', 'LOW', 'MEDIUM', 'HIGH', 'CRITICAL'];
+
+function toFinding(entry: Vulnerability, suppressed: ScanFinding['suppressed']): ScanFinding {
+  const vendors = Object.entries(entry.VendorSeverity ?? {});
+  return {
+    id: entry.VulnerabilityID,
+    package: entry.PkgName,
+    purl: entry.PkgIdentifier?.PURL || null,
+    installed: entry.InstalledVersion ?? '',
+    fixed: entry.FixedVersion || null,
+    severity: entry.Severity ?? 'UNKNOWN',
+    severities: Object.fromEntries(vendors.map(([vendor, grade]) => [vendor, byNumber[grade] ?? 'UNKNOWN'])),
+    status: entry.Status || 'unknown',
+    suppressed,
+  };
+}
+
+/**
+ * No finding means something only where packages of a known distribution were compared with a database: an image from scratch, an
+ * unknown distribution and a scan for secrets alone all end without findings and without an error.
+ */
+function whyInconclusive(results: readonly Result[], family: string): string | null {
+  if (!results.some(({ Class }) => Class === 'os-pkgs' || Class === 'lang-pkgs')) return 'the report lists no packages that were looked at';
+  if (['', 'none', 'unknown'].includes(family)) return 'the scanner did not recognise the operating system';
+  return null;
+}
+
+function count(findings: readonly ScanFinding[]): Record<Severity, number> {
+  const counts: Record<Severity, number> = { CRITICAL: 0, HIGH: 0, MEDIUM: 0, LOW: 0, UNKNOWN: 0 };
+  for (const finding of findings) if (finding.suppressed === null) counts[finding.severity] += 1;
+  return counts;
+}
+
+function platformOf(config: z.infer<typeof image> | null): string | null {
+  if (!config?.os || !config.architecture) return null;
+  return [config.os, config.architecture, ...(config.variant ? [config.variant] : [])].join('/');
+}

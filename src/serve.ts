@@ -1,0 +1,211 @@
+/** The webhook: a line, its listeners, its record, and what happens when the configuration changes. */
+import { hostname } from 'node:os';
+import { monotonicFactory } from 'ulidx';
+import type { LineEvent } from './admission/admit.ts';
+import { decodeReview, encodeReview } from './admission/review.ts';
+import { createAudit, type Sink, type SinkKind, sinkKinds } from './audit/index.ts';
+import { type LoadedConfig, watchConfig } from './config/index.ts';
+import { buildCore, type Core, type CoreParts } from './core.ts';
+import { deadlineIn } from './domain/deadline.ts';
+import { type Fault, good, type Outcome, publicFault } from './domain/fault.ts';
+import type { Log } from './domain/log.ts';
+import { safeText } from './domain/text.ts';
+import { createFacts } from './evidence/cache.ts';
+import { openListeners } from './listeners.ts';
+import type { Handle } from './server/answer.ts';
+import { createMetrics, type Metrics } from './server/metrics.ts';
+import type { ReadinessCheck } from './server/ops.ts';
+
+/** A webhook that answers. */
+export interface Running {
+  readonly admission: { readonly host: string; readonly port: number };
+  readonly ops: { readonly host: string; readonly port: number } | null;
+  /** Where records go, and what judges, for those who started it. */
+  readonly about: { readonly records: string; readonly policies: readonly string[]; readonly pathSecret: string | null; readonly ca: string | null };
+  /** Finishes what has begun, then ends. */
+  stop(): Promise<void>;
+}
+
+export interface ServeParts {
+  readonly log: Log;
+  /** Version of the program, in records and metrics. */
+  readonly version: string;
+}
+
+/** Facts kept at most: about 100,000 distinct images with a few sources each. */
+const factLimits = { entries: 500_000, askFor: 20_000, asking: 1_000 };
+
+/** Starts the webhook. Faults: CONFIG_INVALID for what can't be used, AUDIT_UNAVAILABLE when no record could be kept. */
+export async function serve(config: LoadedConfig, { log, version }: ServeParts): Promise<Outcome<Running>> {
+  const { settings } = config;
+  const metrics = createMetrics({ version });
+  const sinks = await openSinks(config);
+  if (!sinks.ok) return sinks;
+  const audit = await createAudit({
+    directory: config.resolvePath(settings.audit.store.path),
+    sinks: sinks.value,
+    required: settings.audit.required,
+    replica: hostname(),
+    build: version,
+    retention: settings.audit.retention,
+    clock: Date.now,
+    log,
+    onLoss: (records) => metrics.auditLost(records),
+  });
+  if (!audit.ok) return audit;
+
+  const parts: CoreParts = {
+    log,
+    facts: createFacts({ ...factLimits, lastKnownGoodFor: settings.evidence.lastKnownGoodFor }, Date.now, {
+      asked: (_milliseconds, code) => {
+        if (code !== null) metrics.fault(code);
+      },
+    }),
+    keeper: audit.value,
+    newId: monotonicFactory(),
+    onLine: (event) => count(metrics, event),
+    onRegistry: ({ host, code }) => metrics.registryRequest(host, code ?? 'ok'),
+  };
+  const first = await buildCore(config, parts);
+  if (!first.ok) {
+    await audit.value.close();
+    return first;
+  }
+  const current = holdCore(first.value, parts, metrics, log);
+
+  const handle = createHandler(() => current.core(), log, metrics);
+  const checks = (): ReadinessCheck[] => [policyCheck(current.core()), current.configCheck(), auditCheck(audit.value.status(), settings.audit.required)];
+  const listeners = await openListeners(config, { handle, checks, metrics, log });
+  if (!listeners.ok) {
+    await current.close();
+    await audit.value.close();
+    return listeners;
+  }
+  const watch = watchConfig(config, (outcome) => void current.replace(outcome));
+  const queue = setInterval(() => metrics.auditQueue(audit.value.status().queue), 1_000);
+  queue.unref();
+
+  return good({
+    admission: listeners.value.admission,
+    ops: listeners.value.ops,
+    about: {
+      records: config.resolvePath(settings.audit.store.path),
+      policies: first.value.policies.status().policies.map(({ name }) => name),
+      pathSecret: listeners.value.pathSecret,
+      ca: listeners.value.ca,
+    },
+    async stop() {
+      watch.close();
+      clearInterval(queue);
+      await listeners.value.close();
+      await current.close();
+      await audit.value.close();
+    },
+  });
+}
+
+async function openSinks(config: LoadedConfig): Promise<Outcome<readonly Sink[]>> {
+  const sinks: Sink[] = [];
+  for (const settings of config.settings.audit.sinks) {
+    const kind: SinkKind = sinkKinds[settings.kind];
+    const sink = await kind.create(settings, { resolvePath: config.resolvePath });
+    if (!sink.ok) return sink;
+    sinks.push(sink.value);
+  }
+  return good(sinks);
+}
+
+/** Milliseconds of the API server's time that are left to it, so that our answer with a reason arrives before it gives up. */
+function margin(timeout: number): number {
+  return Math.min(500, timeout / 10);
+}
+
+/** From bytes to bytes. Never rejects for an expected reason. */
+function createHandler(core: () => Core, log: Log, metrics: Metrics): Handle {
+  return async (route, body, timeout) => {
+    const decoded = decodeReview(body);
+    const { line, config } = core();
+    if (!decoded.ok) {
+      const { code, message } = publicFault(decoded.fault);
+      metrics.fault(code);
+      log.warn({ route, code, uid: decoded.uid === null ? null : safeText(decoded.uid, 64) }, `refused: ${message}`);
+      if (decoded.uid === null) return { status: 400, body: `${code}: ${message}\n` };
+      const answer = {
+        uid: decoded.uid,
+        allowed: false,
+        status: { code: 400, message: `image policy: ${code}: ${message}` },
+        warnings: [],
+        auditAnnotations: {},
+        patch: null,
+      };
+      return { status: 200, body: encodeReview(answer) };
+    }
+    const longest = config.settings.server.deadline;
+    const deadline = deadlineIn(timeout === null ? longest : Math.min(longest, timeout - margin(timeout)), Date.now());
+    return { status: 200, body: encodeReview(await line[route](decoded.request, deadline)) };
+  };
+}
+
+/** The core in force, replaced when a valid configuration arrives; listeners and stores stay as they were. */
+function holdCore(first: Core, parts: CoreParts, metrics: Metrics, log: Log) {
+  let core = first;
+  let refused: string | null = null;
+  metrics.configLoaded(true, first.config.revision);
+  const watchPolicies = (watched: Core): void => {
+    const report = (): void => {
+      const { revision, fault } = watched.policies.status();
+      metrics.policyLoaded(fault === null, revision);
+    };
+    report();
+    watched.policies.onChange(report);
+  };
+  watchPolicies(first);
+  const refuse = (why: string): void => {
+    refused = why;
+    metrics.configLoaded(false, null);
+    log.error({}, `the new configuration is not in force, the old one stays: ${why}`);
+  };
+  return {
+    core: () => core,
+    configCheck(): ReadinessCheck {
+      return {
+        name: 'configuration',
+        ready: true,
+        reason: refused === null ? `revision ${core.config.revision.slice(0, 12)}` : `the newest edit is not in force: ${refused}`,
+      };
+    },
+    async replace(outcome: Awaited<ReturnType<LoadedConfig['reload']>>): Promise<void> {
+      if (!outcome.ok) return refuse(outcome.faults.map((f) => safeText(f.message, 300)).join('; '));
+      const next = await buildCore(outcome.config, parts);
+      if (!next.ok) return refuse(next.fault.message);
+      const before = core;
+      core = next.value;
+      refused = null;
+      watchPolicies(core);
+      metrics.configLoaded(true, core.config.revision);
+      log.info({ revision: core.config.revision }, 'the new configuration is in force');
+      // What began under the old one may finish under it.
+      setTimeout(() => void before.close(), before.config.settings.server.deadline + 5_000).unref();
+    },
+    close: () => core.close(),
+  };
+}
+
+function policyCheck({ policies }: Core): ReadinessCheck {
+  const { revision, fault, policies: loaded } = policies.status();
+  const newest = fault === null ? '' : `; the newest edit is not in force: ${fault.message}`;
+  if (revision === null) return { name: 'policies', ready: false, reason: fault?.message ?? 'no policies are in force' };
+  return { name: 'policies', ready: true, reason: `${loaded.length} in force, revision ${revision.slice(0, 12)}${newest}` };
+}
+
+function auditCheck(status: { readonly fault: Fault | null }, required: boolean): ReadinessCheck {
+  if (status.fault === null) return { name: 'audit', ready: true, reason: 'records are kept' };
+  return { name: 'audit', ready: !required, reason: status.fault.message };
+}
+
+function count(metrics: Metrics, event: LineEvent): void {
+  const decision = event.outcome === 'allow' || event.outcome === 'deny' ? event.outcome : 'none';
+  metrics.answered(event.route, decision, event.mode ?? 'none', event.request.operation);
+  for (const [stage, milliseconds] of Object.entries(event.timings)) metrics.stage(stage, milliseconds / 1000);
+  for (const { evidence } of event.images) for (const { code } of evidence.faults) metrics.fault(code);
+}

@@ -1,0 +1,91 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { FaultCode } from '../domain/fault.ts';
+import type { AdmissionMetrics, Route } from './answer.ts';
+import { boundedLabel, labelledCounter, labelledHistogram, prefix } from './series.ts';
+
+/** Everything the program counts. Each function is cheap enough for every request. Times in seconds, as Prometheus has them. */
+export interface Metrics {
+  readonly admission: AdmissionMetrics;
+  /** One answered admission. `operation` other than the five of the API counts as `other`. */
+  readonly answered: (route: Route, decision: 'allow' | 'deny' | 'none', mode: string, operation: string) => void;
+  readonly stage: (stage: string, seconds: number) => void;
+  readonly fault: (code: FaultCode) => void;
+  /** `outcome`: ok or a fault code. Hosts beyond a bound count as `other`. */
+  readonly registryRequest: (host: string, outcome: 'ok' | FaultCode) => void;
+  readonly policyLoaded: (ok: boolean, revision: string | null) => void;
+  readonly configLoaded: (ok: boolean, revision: string | null) => void;
+  readonly auditQueue: (length: number) => void;
+  readonly auditLost: (records: number) => void;
+  /** Milliseconds since the epoch. */
+  readonly certificateExpires: (when: number) => void;
+  /** What /metrics shows. */
+  readonly contentType: string;
+  readonly text: () => Promise<string>;
+}
+
+/** Fit for answers of a millisecond as well as for those that reach the deadline. */
+const seconds = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const operations: ReadonlySet<string> = new Set(['CREATE', 'UPDATE', 'DELETE', 'CONNECT']);
+
+export function createMetrics(build: { readonly version: string }): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const answered = labelledCounter(registry, 'admissions_total', 'Admission calls answered', ['route', 'decision', 'mode', 'operation']);
+  const duration = labelledHistogram(registry, 'admission_duration_seconds', 'From the headers of a call to its answer', ['route'], seconds);
+  const inFlight = new Gauge({ registers, name: `${prefix}admissions_in_flight`, help: 'Admission calls in work' });
+  const refused = labelledCounter(registry, 'requests_refused_total', 'Requests refused before they were judged, by HTTP status', ['status']);
+  const stage = labelledHistogram(registry, 'stage_duration_seconds', 'Time by stage of the line', ['stage'], seconds);
+  const faults = labelledCounter(registry, 'faults_total', 'Faults by code: what could not be looked at, or was looked at and is not good', ['code']);
+  const requests = labelledCounter(registry, 'registry_requests_total', 'Requests sent to registries', ['host', 'outcome']);
+  const reloads = labelledCounter(registry, 'reloads_total', 'Policies and configurations loaded, and refused', ['what', 'outcome']);
+  const revision = new Gauge({ registers, name: `${prefix}revision_info`, help: 'The revision in force', labelNames: ['what', 'revision'] });
+  const queue = new Gauge({ registers, name: `${prefix}audit_queue_records`, help: 'Audit records that wait to be written' });
+  const lost = new Counter({ registers, name: `${prefix}audit_lost_records_total`, help: 'Audit records that could not be kept' });
+  const expires = new Gauge({
+    registers,
+    name: `${prefix}certificate_expires_seconds`,
+    help: 'When the serving certificate expires, in seconds since the epoch',
+  });
+  new Gauge({ registers, name: `${prefix}build_info`, help: 'What is running', labelNames: ['version'] }).set({ version: build.version }, 1);
+
+  const hosts = boundedLabel(50);
+  const current = new Map<string, string>();
+  const loaded = (what: 'policy' | 'config', ok: boolean, next: string | null): void => {
+    reloads(what, ok ? 'ok' : 'bad');
+    if (!ok || next === null) return;
+    const before = current.get(what);
+    if (before !== undefined) revision.remove({ what, revision: before });
+    current.set(what, next);
+    revision.set({ what, revision: next }, 1);
+  };
+
+  // The number in work is kept here and handed over when somebody looks.
+  let working = 0;
+  return {
+    admission: {
+      began: () => {
+        working += 1;
+      },
+      ended: (route, took) => {
+        working -= 1;
+        duration(took, route);
+      },
+      refused: (status) => refused(String(status)),
+    },
+    answered: (route, decision, mode, operation) => answered(route, decision, mode, operations.has(operation) ? operation : 'other'),
+    stage: (name, took) => stage(took, name),
+    fault: (code) => faults(code),
+    registryRequest: (host, outcome) => requests(hosts(host), outcome),
+    policyLoaded: (ok, next) => loaded('policy', ok, next),
+    configLoaded: (ok, next) => loaded('config', ok, next),
+    auditQueue: (length) => queue.set(length),
+    auditLost: (records) => lost.inc(records),
+    certificateExpires: (when) => expires.set(when / 1000),
+    contentType: registry.contentType,
+    text: () => {
+      inFlight.set(working);
+      return registry.metrics();
+    },
+  };
+}
