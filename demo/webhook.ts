@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 export interface StartedWebhook {
+  readonly pid: number;
   readonly address: { readonly host: string; readonly port: number };
   readonly ops: string;
   stop(): Promise<void>;
@@ -18,6 +19,7 @@ export async function startWebhook(config: string): Promise<StartedWebhook> {
   });
   const { admission, ops } = await listening(child);
   return {
+    pid: child.pid ?? 0,
     address: admission,
     ops: `http://${ops.host}:${ops.port}`,
     stop: () =>

@@ -169,7 +169,15 @@ async function attestationsBy(
 function openPolicies(settings: Settings, config: LoadedConfig, log: Log): Promise<Outcome<PolicyRoom>> {
   const { policy } = settings;
   const source = policy.bundle === null ? { directory: config.resolvePath(policy.directory ?? 'policies') } : { bundle: config.resolvePath(policy.bundle) };
-  return createPolicies({ source, opa: findOpa, required: policy.required, modes: policy.modes, data: policy.data, timeout: policy.timeout, log });
+  return createPolicies({
+    source,
+    opa: findOpa,
+    required: policy.required,
+    modes: policy.modes,
+    data: policy.data,
+    timeout: policy.timeout,
+    log: (level, message, details) => log[level](details ?? {}, message),
+  });
 }
 
 function faultEffects(settings: Settings): [FaultCode, 'deny' | 'warn' | 'ignore'][] {

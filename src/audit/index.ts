@@ -1,5 +1,5 @@
 import { ulid } from 'ulidx';
-import { bad, fault, good, type Outcome } from '../domain/fault.ts';
+import { bad, type Fault, fault, good, type Outcome } from '../domain/fault.ts';
 import type { Kept, RecordDraft, RecordKeeper } from '../domain/record.ts';
 import { Chain, type Chained, type ChainPoint, renderLoss, renderOpening, seal } from './chain.ts';
 import type { AuditLog } from './log.ts';
@@ -33,6 +33,8 @@ export interface AuditStatus {
   readonly queue: number;
   /** Records that could not be kept at all. */
   readonly lost: number;
+  /** AUDIT_UNAVAILABLE while records can't be put on disk. */
+  readonly fault: Fault | null;
   /** The entry that was chained last. */
   readonly chain: ChainPoint;
   readonly directory: string;
@@ -132,6 +134,7 @@ class ChainedAudit implements Audit {
     return {
       queue: this.#spool.queue,
       lost: this.#lost,
+      fault: this.#spool.fault,
       chain: this.#chain.point,
       directory: this.#options.directory,
       sinks: this.#sinks.map(({ name, lost }) => ({ name, lost })),

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { bad, good, type Outcome } from '../domain/fault.ts';
+import { type Fault, fault, good, type Outcome } from '../domain/fault.ts';
 import type { AuditLog } from './log.ts';
 import { type OpenSegment, openSegment, type SegmentFile } from './segmentFile.ts';
 import { segmentName } from './segments.ts';
@@ -39,7 +39,7 @@ export interface Batch {
   waiting: PromiseWithResolvers<Outcome<void>> | null;
 }
 
-const unavailable = (): Outcome<void> => bad('AUDIT_UNAVAILABLE', 'the audit record can not be put on disk');
+const unavailable: Fault = fault('AUDIT_UNAVAILABLE', 'audit records can not be put on disk');
 
 /**
  * JSON Lines on disk, in segments. Appending never waits. What is not known to be on disk is held in memory, within limits: when the
@@ -77,6 +77,11 @@ export class Spool {
   /** Entries that are not known to be on disk. */
   get queue(): number {
     return this.#entries;
+  }
+
+  /** From the first attempt that failed to the first that succeeded again. */
+  get fault(): Fault | null {
+    return this.#reported ? unavailable : null;
   }
 
   /** Name of the segment that is appended to. */
@@ -117,7 +122,7 @@ export class Spool {
   /** Settles when a batch is on disk, or as soon as it is known that the disk fails. Asking hurries it. */
   durable(batch: Batch): Promise<Outcome<void>> {
     if (batch.synced) return Promise.resolve(good(undefined));
-    if (this.#failing) return Promise.resolve(unavailable());
+    if (this.#failing) return Promise.resolve({ ok: false, fault: unavailable });
     if (batch.waiting === null) {
       batch.waiting = Promise.withResolvers();
       if (this.#gathering !== batch) this.#run();
@@ -237,7 +242,7 @@ export class Spool {
     this.#queue = held;
     this.#unsynced = [];
     for (const batch of [...held, ...(this.#gathering === null ? [] : [this.#gathering])]) {
-      batch.waiting?.resolve(unavailable());
+      batch.waiting?.resolve({ ok: false, fault: unavailable });
       batch.waiting = null;
     }
     await this.#file?.close().catch(() => {});

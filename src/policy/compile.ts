@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { isObject, type JsonObject, property } from '../domain/json.ts';
-import { collectorFolder, collectorModules, entrypoint } from './collector.ts';
 import { capabilitiesOf } from './capabilities.ts';
+import { collectorFolder, collectorModules, entrypoint } from './collector.ts';
 import { isUndefinedReference, readOpaErrors } from './diagnose.ts';
 import { noMetadata, type PolicyMetadata, readMetadata } from './metadata.ts';
 import { type OpaRun, runOpa } from './opa.ts';
@@ -105,12 +105,14 @@ function checkProblems(wide: OpaRun, narrow: OpaRun): readonly PolicyProblem[] {
 
 /** `opa build` writes its errors as text: `FILE:LINE: CODE: MESSAGE`. */
 function buildProblems(output: string): readonly PolicyProblem[] {
-  const problems = [...output.matchAll(/^(?:error: )?(?:\d+ errors? occurred: ?)?(\S+\.rego):(\d+): (.+)$/gm)].map(([, file = '', line = '0', message = '']) => ({
-    file,
-    line: Number(line),
-    column: 1,
-    message,
-  }));
+  const problems = [...output.matchAll(/^(?:error: )?(?:\d+ errors? occurred: ?)?(\S+\.rego):(\d+): (.+)$/gm)].map(
+    ([, file = '', line = '0', message = '']) => ({
+      file,
+      line: Number(line),
+      column: 1,
+      message,
+    }),
+  );
   return problems.length > 0 ? problems : [{ file: '.', line: 0, column: 0, message: `opa build: ${output.trim().slice(0, 500)}` }];
 }
 

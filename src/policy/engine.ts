@@ -1,4 +1,4 @@
-import opa, { type LoadedPolicy as Loaded } from '@open-policy-agent/opa-wasm';
+import * as sdk from '@open-policy-agent/opa-wasm';
 import { hostBuiltins } from './builtins/index.ts';
 import { type RegoValue, readRegoValue } from './builtins/value.ts';
 import { entrypoint } from './collector.ts';
@@ -19,6 +19,9 @@ export type RawResult = { readonly json: string } | { readonly thrown: string };
 
 /** What a policy that has nothing to say gives. */
 export const nothing: RawResult = { json: '{"deny":[],"warn":[]}' };
+
+// Its types name the members of the CommonJS module; an ES module finds those under `default`.
+const { LoadedPolicy } = (sdk as unknown as { readonly default: typeof sdk }).default;
 
 // Memory never shrinks: an instance that has grown past this is thrown away after use.
 const recycleBytes = 16 * 1024 * 1024;
@@ -41,7 +44,7 @@ interface Exports {
 }
 
 interface Instance {
-  readonly policy: Loaded;
+  readonly policy: sdk.LoadedPolicy;
   readonly exports: Exports;
   readonly memory: WebAssembly.Memory;
   readonly entrypoints: readonly number[];
@@ -132,7 +135,7 @@ function load(set: EngineSet): Instance {
   const ids = JSON.parse(readText(memory, exports.opa_json_dump(exports.builtins()))) as Readonly<Record<string, number>>;
   names = Object.fromEntries(Object.entries(ids).map(([name, id]) => [id, name]));
   // The SDK's own table of builtins is passed by: its sprintf is not Go's, and it can't be overruled.
-  const policy = new opa.LoadedPolicy({ instance, module: set.module }, memory, 3);
+  const policy = new LoadedPolicy({ instance, module: set.module }, memory, 3);
   policy.setData(set.data);
   const entrypoints = set.policies.map((name) => Number(policy.entrypoints[entrypoint(name)] ?? -1));
   if (entrypoints.includes(-1)) throw new Error('the compiled set lacks a policy that it names');

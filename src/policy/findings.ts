@@ -53,7 +53,8 @@ function readPolicy(policy: ReadablePolicy, result: RawResult | undefined): Find
       findings.push(broken(`gave a single value as \`${effect}\`, not a set of findings; write \`${effect} contains msg if { … }\``));
       continue;
     }
-    for (const item of said.slice(0, mostFindings)) findings.push(readFinding(policy, effect, item) ?? broken(`gave a finding that is neither text nor an object with \`msg\``));
+    for (const item of said.slice(0, mostFindings))
+      findings.push(readFinding(policy, effect, item) ?? broken(`gave a finding that is neither text nor an object with \`msg\``));
     if (said.length > mostFindings) findings.push(broken(`gave ${said.length} findings, of which ${mostFindings} are kept`));
   }
   return findings;

@@ -1,5 +1,5 @@
-import { isTestFile, type PolicyFile } from './snapshot.ts';
 import { type RegoLine, scanRego } from './scan.ts';
+import { isTestFile, type PolicyFile } from './snapshot.ts';
 
 /** Something wrong in a file of policies. */
 export interface PolicyProblem {
@@ -75,7 +75,13 @@ export function findPolicies(files: readonly PolicyFile[]): { readonly policies:
     const [first] = where;
     const known = problems.some((problem) => where.includes(problem.file));
     if (!speaks && !known && first !== undefined) {
-      problems.push({ file: first, line: 0, column: 0, message: `the policy ${name} has neither deny nor warn, so it could never say anything`, suggestion: contains });
+      problems.push({
+        file: first,
+        line: 0,
+        column: 0,
+        message: `the policy ${name} has neither deny nor warn, so it could never say anything`,
+        suggestion: contains,
+      });
     }
   }
   return { policies: [...found].map(([name, entry]) => ({ name, files: entry.files })).sort((a, b) => (a.name < b.name ? -1 : 1)), problems };

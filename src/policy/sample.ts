@@ -27,7 +27,11 @@ const scans: readonly Scan[] = [
     databaseUpdatedAt: '2026-01-01T00:00:00Z',
     endOfLife: true,
     counts: { CRITICAL: 2, HIGH: 1, MEDIUM: 0, LOW: 0, UNKNOWN: 0 },
-    findings: [finding, { ...finding, id: 'CVE-2026-0002', suppressed: { by: 'vex', reason: 'not affected' } }, { ...finding, severity: 'HIGH', fixed: null, purl: null }],
+    findings: [
+      finding,
+      { ...finding, id: 'CVE-2026-0002', suppressed: { by: 'vex', reason: 'not affected' } },
+      { ...finding, severity: 'HIGH', fixed: null, purl: null },
+    ],
   },
   { source: 'harbor', platform: 'linux/amd64', state: 'unavailable', reason: 'the source did not answer' },
 ];
@@ -87,6 +91,7 @@ export const sampleQuestions: readonly Question[] = [
         admitted: `mirror.example/app:1@${digest}`,
         pinned: true,
         mirror: 'mirror.example',
+        mirrorMissing: null,
         evidence: full,
       },
       {
@@ -95,6 +100,7 @@ export const sampleQuestions: readonly Question[] = [
         admitted: 'app:latest',
         pinned: false,
         mirror: null,
+        mirrorMissing: null,
         evidence: empty,
       },
     ],
@@ -109,6 +115,7 @@ export const sampleQuestions: readonly Question[] = [
         admitted: '',
         pinned: false,
         mirror: null,
+        mirrorMissing: null,
         evidence: empty,
       },
     ],

@@ -70,7 +70,10 @@ export async function readSnapshot(directory: string): Promise<Outcome<Snapshot>
 }
 
 /** Writes files into a folder of their own, runs something there, and removes it. */
-export async function withFolder<T>(files: readonly { readonly path: string; readonly content: Buffer | string }[], run: (folder: string) => Promise<T>): Promise<T> {
+export async function withFolder<T>(
+  files: readonly { readonly path: string; readonly content: Buffer | string }[],
+  run: (folder: string) => Promise<T>,
+): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'tidewaiter-policies-'));
   try {
     const parents = new Set(files.map(({ path }) => dirname(join(folder, path))));

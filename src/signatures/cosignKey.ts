@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { TrustedRoot } from '@sigstore/protobuf-specs';
+import { toTrustMaterial } from '@sigstore/verify';
 import { z } from 'zod';
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { parseRepository, type Repository } from '../domain/image.ts';
 import { createKeySigner } from './keySigner.ts';
 import { readPublicKey, type TrustedKey } from './keys.ts';
 import type { SignerKind, SignerParts } from './signer.ts';
+import type { TrustedLogs } from './verify.ts';
 
 const pem = z
   .string()
@@ -55,7 +57,7 @@ export const cosignKey: SignerKind<Settings> = {
         images: entry.images,
         trust: hashTrust(keys.value, annotations, root.value, repository.value, parts),
         keys: keys.value,
-        root: root.value?.root ?? null,
+        logs: root.value?.logs ?? null,
         repository: repository.value,
         annotations,
         layouts: parts.layouts,
@@ -82,7 +84,7 @@ async function readKeys({ keyFile, key, keys }: Settings, parts: SignerParts): P
 }
 
 interface ReadRoot {
-  readonly root: TrustedRoot;
+  readonly logs: TrustedLogs;
   readonly hash: string;
 }
 
@@ -94,9 +96,11 @@ async function readTrustedRoot(file: string, parts: SignerParts): Promise<Outcom
   if (!bytes.ok) return bytes;
   if (bytes.value.length > longestRoot) return bad('CONFIG_INVALID', `a trusted root is not longer than ${longestRoot} bytes`);
   try {
-    const root = TrustedRoot.fromJSON(JSON.parse(Buffer.from(bytes.value).toString('utf8')));
-    if (root.tlogs.length === 0) return bad('CONFIG_INVALID', 'the trusted root names no transparency log');
-    return good({ root, hash: createHash('sha256').update(bytes.value).digest('hex') });
+    const { tlogs } = TrustedRoot.fromJSON(JSON.parse(Buffer.from(bytes.value).toString('utf8')));
+    if (tlogs.length === 0) return bad('CONFIG_INVALID', 'the trusted root names no transparency log');
+    // What keys sign needs no authority: of the root, only its logs are trusted.
+    const material = toTrustMaterial({ mediaType: '', certificateAuthorities: [], timestampAuthorities: [], ctlogs: [], tlogs });
+    return good({ logs: material.tlogs, hash: createHash('sha256').update(bytes.value).digest('hex') });
   } catch (cause) {
     return bad('CONFIG_INVALID', 'the trusted root can not be read', { cause });
   }

@@ -1,4 +1,3 @@
-import type { TrustedRoot } from '@sigstore/protobuf-specs';
 import type { Digest } from '../domain/digest.ts';
 import { type Finds, noFinds, type Subject } from '../domain/evidence.ts';
 import { type Fault, good, type Outcome } from '../domain/fault.ts';
@@ -8,7 +7,7 @@ import { type Demands, type Judged, judgeClaims } from './judge.ts';
 import type { TrustedKey } from './keys.ts';
 import type { Attached, Layouts } from './layouts.ts';
 import type { Revoked, Signer } from './signer.ts';
-import { createVerifier } from './verify.ts';
+import { createVerifier, type TrustedLogs } from './verify.ts';
 
 export interface KeySignerSettings {
   readonly name: string;
@@ -16,8 +15,8 @@ export interface KeySignerSettings {
   readonly images: readonly string[];
   readonly trust: string;
   readonly keys: readonly TrustedKey[];
-  /** Whose logs must have recorded each signature; null where no log is asked for. */
-  readonly root: TrustedRoot | null;
+  /** One of which must have recorded each signature; null where no log is asked for. */
+  readonly logs: TrustedLogs | null;
   readonly repository: Repository | null;
   readonly annotations: Readonly<Record<string, string>>;
   readonly layouts: Layouts;
@@ -26,13 +25,13 @@ export interface KeySignerSettings {
 
 /** A signer known by keys. */
 export function createKeySigner(settings: KeySignerSettings): Signer {
-  const { name, kind, images, trust, keys, root, repository, annotations, layouts, revoked } = settings;
+  const { name, kind, images, trust, keys, logs, repository, annotations, layouts, revoked } = settings;
   const matches = anyGlob(images);
   const revokedDigests: ReadonlySet<string> = new Set(revoked.digests);
   const demands: Demands = {
     signer: name,
     kind,
-    verify: createVerifier(keys, root),
+    verify: createVerifier(keys, logs),
     annotations,
     repository: repository === null ? null : repositoryName(repository),
     revokedKeys: new Set(revoked.keys.map((key) => key.toLowerCase())),

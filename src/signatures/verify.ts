@@ -1,7 +1,6 @@
 import { createHash, createPublicKey, type KeyObject, timingSafeEqual, verify as verifySignature } from 'node:crypto';
 import type { TransparencyLogEntry } from '@sigstore/bundle';
-import type { TrustedRoot } from '@sigstore/protobuf-specs';
-import { type SignedEntity, toTrustMaterial, VerificationError, Verifier } from '@sigstore/verify';
+import { type SignedEntity, type TrustMaterial, VerificationError, Verifier } from '@sigstore/verify';
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { isObject, property, text } from '../domain/json.ts';
 import type { Claim } from './claim.ts';
@@ -16,11 +15,14 @@ export interface Verified {
 /** Verifies claims under a set of keys, any of which will do. Synchronous, and the only place where a signature is believed. */
 export type VerifyClaim = (claim: Claim) => Outcome<Verified>;
 
+/** The transparency logs of a trusted root. */
+export type TrustedLogs = TrustMaterial['tlogs'];
+
 /**
- * @param root whose transparency logs must have recorded each signature; null where no log is asked for
+ * @param logs one of which must have recorded each signature; null where no log is asked for
  */
-export function createVerifier(keys: readonly TrustedKey[], root: TrustedRoot | null): VerifyClaim {
-  const perKey = keys.map((key) => verifierFor(key, root));
+export function createVerifier(keys: readonly TrustedKey[], logs: TrustedLogs | null): VerifyClaim {
+  const perKey = keys.map((key) => verifierFor(key, logs));
   // One look at a claim is enough: the same claim is asked for again when its attestations are.
   const known = new WeakMap<Claim, Outcome<Verified>>();
   return (claim) => {
@@ -42,13 +44,18 @@ function firstGood(verifiers: readonly VerifyClaim[], claim: Claim): Outcome<Ver
   return worst;
 }
 
-function verifierFor(trusted: TrustedKey, root: TrustedRoot | null): VerifyClaim {
-  // The key hint is the sender's choice, so this very key is given whatever it says. No authority but the logs is trusted.
-  const authorities = { mediaType: '', certificateAuthorities: [], timestampAuthorities: [], ctlogs: [], tlogs: root?.tlogs ?? [] };
-  const material = toTrustMaterial(authorities, () => ({ publicKey: trusted.key, validFor: () => true }));
-  const verifier = new Verifier(material, { tlogThreshold: root === null ? 0 : 1, ctlogThreshold: 0, timestampThreshold: 0 });
+function verifierFor(trusted: TrustedKey, logs: TrustedLogs | null): VerifyClaim {
+  const material: TrustMaterial = {
+    certificateAuthorities: [],
+    timestampAuthorities: [],
+    ctlogs: [],
+    tlogs: logs ?? [],
+    // The key hint is the sender's choice, so this very key is given whatever it says.
+    publicKey: () => ({ publicKey: trusted.key, validFor: () => true }),
+  };
+  const verifier = new Verifier(material, { tlogThreshold: logs === null ? 0 : 1, ctlogThreshold: 0, timestampThreshold: 0 });
   return (claim) => {
-    const logEntries = root === null ? [] : claim.logEntries;
+    const logEntries = logs === null ? [] : claim.logEntries;
     try {
       verifier.verify(entityOf(claim, trusted, logEntries));
       // sigstore-js does not compare the key in the entry with the signer's.
@@ -56,7 +63,7 @@ function verifierFor(trusted: TrustedKey, root: TrustedRoot | null): VerifyClaim
       return good({ key: trusted, signedAt: integratedAt(logEntries) });
     } catch (cause) {
       if (cause instanceof VerificationError && cause.code === 'SIGNATURE_ERROR') return bad('SIGNER_MISMATCH', 'it is signed by another key', { cause });
-      return bad('SIGNATURE_INVALID', root === null ? 'it can not be verified' : 'it is not proven to be in the transparency log', { cause });
+      return bad('SIGNATURE_INVALID', logs === null ? 'it can not be verified' : 'it is not proven to be in the transparency log', { cause });
     }
   };
 }

@@ -1,7 +1,10 @@
 import { printRegoValue, quoteGo, type RegoValue } from './value.ts';
 
 /** An argument as OPA hands it to Go's fmt: whole numbers as int or *big.Int, others as float64, all else as text. */
-type Argument = { readonly type: 'int' | '*big.Int'; readonly value: bigint } | { readonly type: 'float64'; readonly value: number } | { readonly type: 'string'; readonly value: string };
+type Argument =
+  | { readonly type: 'int' | '*big.Int'; readonly value: bigint }
+  | { readonly type: 'float64'; readonly value: number }
+  | { readonly type: 'string'; readonly value: string };
 
 interface Form {
   readonly minus: boolean;

@@ -1,5 +1,5 @@
-import type { RegoValue } from './value.ts';
 import { type HostBuiltin, integerOf, textOf } from './builtin.ts';
+import type { RegoValue } from './value.ts';
 
 // Times are whole nanoseconds since the epoch in an int64, as in OPA: more digits than a double holds, hence bigint.
 const second = 1_000_000_000n;
@@ -39,7 +39,16 @@ function parseRfc3339(text: string | null): bigint | null {
   return whole * second + BigInt(fraction.slice(0, 9).padEnd(9, '0'));
 }
 
-const unitsOfTime: Readonly<Record<string, bigint>> = { ns: 1n, us: 1000n, µs: 1000n, μs: 1000n, ms: 1_000_000n, s: second, m: 60n * second, h: 3600n * second };
+const unitsOfTime: Readonly<Record<string, bigint>> = {
+  ns: 1n,
+  us: 1000n,
+  µs: 1000n,
+  μs: 1000n,
+  ms: 1_000_000n,
+  s: second,
+  m: 60n * second,
+  h: 3600n * second,
+};
 
 /** Go's time.ParseDuration. */
 function parseDuration(text: string | null): bigint | null {
@@ -74,8 +83,7 @@ function difference(a: RegoValue | undefined, b: RegoValue | undefined): string 
   const one = instantOf(a);
   const other = instantOf(b);
   if (one === null || other === null) return undefined;
-  const from = split(one < other ? one : other);
-  const to = split(one < other ? other : one);
+  const [from, to] = one < other ? [split(one), split(other)] : [split(other), split(one)];
   const parts = [to.year - from.year, to.month - from.month, to.date - from.date, to.hours - from.hours, to.minutes - from.minutes, to.seconds - from.seconds];
   const sizes = [0, 12, daysIn(from.year, from.month), 24, 60, 60];
   for (let i = parts.length - 1; i > 0; i -= 1) {

@@ -1,0 +1,74 @@
+# METADATA
+# title: Images are scanned and have no severe findings
+# description: >-
+#   Each platform of an image that may run has an evaluated scan result, and no evaluated result lists a finding of a severe grade that
+#   nothing suppresses. A source that could not be asked, or whose result can't be used, is reported as just that. Severe is CRITICAL and
+#   HIGH; `data.config.scanned.severities` sets another list.
+# custom:
+#   severity: critical
+#   remediation: Update what the findings name and scan again, or ask for an exception.
+package policies.scanned
+
+import data.lib.images
+import data.lib.scans
+
+severities := data.config.scanned.severities if {
+	is_array(data.config.scanned.severities)
+} else := ["CRITICAL", "HIGH"]
+
+deny contains finding(image, "unscanned", "it is not known for which platforms it is built, so no scan result can be looked for", []) if {
+	some image in input.images
+	count(image.platforms) == 0
+}
+
+deny contains finding(image, "unscanned", text, []) if {
+	some image in input.images
+	some platform in image.platforms
+	count(scans.evaluated(image, platform.platform)) == 0
+	text := sprintf("%s is unscanned: %s", [platform.platform, why(image, platform.platform)])
+}
+
+deny contains finding(image, "severe", text, ids) if {
+	some image in input.images
+	some platform in image.platforms
+	some scan in scans.evaluated(image, platform.platform)
+	found := scans.severe(scan, severities)
+	count(found) > 0
+	ids := sort({entry.id | some entry in found})
+	grades := [sprintf("%d %s", [number, severity]) |
+		some severity in severities
+		number := count([1 | some entry in found; entry.severity == severity])
+		number > 0
+	]
+	text := sprintf("%s has %s by %s: %s", [platform.platform, concat(" and ", grades), scan.source, scans.shorten(ids, 5)])
+}
+
+# A report that counts more than it lists has been cut: what is not listed can't be judged.
+deny contains finding(image, "incomplete", text, []) if {
+	some image in input.images
+	some scan in image.scans
+	scan.state == "evaluated"
+	some severity in severities
+	listed := count([1 | some entry in scan.findings; entry.severity == severity])
+	scan.counts[severity] > listed
+	text := sprintf("%s has %d %s findings by %s, of which %d are listed", [scan.platform, scan.counts[severity], severity, scan.source, listed])
+}
+
+warn contains finding(image, "end-of-life", text, []) if {
+	some image in input.images
+	some scan in image.scans
+	scan.state == "evaluated"
+	scan.endOfLife
+	text := sprintf("the distribution in it gets no more security updates (%s), so findings may be missing", [scan.source])
+}
+
+why(image, platform) := "no scan source is configured for it" if {
+	count(scans.of_platform(image, platform)) == 0
+} else := concat("; ", scans.states(image, platform))
+
+finding(image, id, text, cves) := {
+	"id": id,
+	"container": image.container,
+	"cves": cves,
+	"msg": sprintf("%s: %s", [images.describe(image), text]),
+}

@@ -1,0 +1,101 @@
+import { execFile } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bundle } from '../../../tools/bundle.ts';
+import { installTool, tools } from '../../../tools/install.ts';
+import { type Copy, readDockerfile, root } from './dockerfile.ts';
+
+const dockerfile = readDockerfile();
+const final = dockerfile.stages.at(-1);
+if (final === undefined) throw new Error('the Dockerfile has no stage');
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+describe('the Dockerfile', () => {
+  it('builds with the versions that the project itself uses', () => {
+    expect(dockerfile.args['NODE_VERSION']).toBe(manifest.devDependencies.node);
+    expect(dockerfile.args['OPA_VERSION']).toBe(tools.opa.version);
+    expect(final.image).toContain(`nodejs${manifest.devDependencies.node.split('.')[0]}`);
+  });
+
+  it('lets nobody be root, and brings no shell and no package manager', () => {
+    expect(final.image).toMatch(/distroless.*:nonroot$/);
+    expect(final.user).toBe('65532:65532');
+  });
+
+  it('is given everything it copies from the build context', () => {
+    const ignored = readFileSync(join(root, '.dockerignore'), 'utf8').split('\n');
+    const sources = dockerfile.stages.flatMap(({ copies }) => copies.filter(({ from }) => from === null).flatMap((copy) => copy.sources));
+    expect(sources.length).toBeGreaterThan(4);
+    for (const source of sources) {
+      expect(existsSync(join(root, source)), `${source} exists`).toBe(true);
+      expect(ignored).toContain(`!${source}`);
+    }
+  });
+});
+
+describe('the files of the image, alone in an empty folder', () => {
+  let folder: string;
+  let built: string;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'image-'));
+    built = mkdtempSync(join(tmpdir(), 'bundle-'));
+    await bundle(built);
+    for (const copy of final.copies) await place(copy);
+  }, 300_000);
+
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true });
+    rmSync(built, { recursive: true, force: true });
+  });
+
+  /** Puts what one COPY line names where it says, the root being the folder. */
+  async function place({ from, sources, destination }: Copy): Promise<void> {
+    for (const source of sources) {
+      const local = await locate(from, source);
+      const intoFolder = destination.endsWith('/') && !source.endsWith('/');
+      const target = join(folder, destination, intoFolder ? (source.split('/').at(-1) ?? '') : '');
+      mkdirSync(dirname(target), { recursive: true });
+      cpSync(local, target, { recursive: true });
+    }
+  }
+
+  async function locate(from: string | null, source: string): Promise<string> {
+    if (from === null) return join(root, source);
+    if (from === 'bundle' && source === '/src/dist/') return built;
+    if (from === 'opa' && source === '/out/opa') return installTool('opa');
+    throw new Error(`the test does not know what COPY --from=${from} ${source} brings`);
+  }
+
+  /** Runs the entry point as the image would, with nothing of this machine in its environment. */
+  function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+    const [, ...entry] = final?.entrypoint ?? [];
+    const env = Object.fromEntries(Object.entries(final?.env ?? {}).map(([name, value]) => [name, value.startsWith('/') ? join(folder, value) : value]));
+    const cwd = join(folder, 'empty');
+    mkdirSync(cwd, { recursive: true });
+    return new Promise((resolve) => {
+      execFile(process.execPath, [...entry.map((word) => join(folder, word)), ...args], { cwd, env, timeout: 60_000 }, (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, stdout, stderr });
+      });
+    });
+  }
+
+  it('are few: the bundles with their licences, the policies, opa', () => {
+    const top = readdirSync(join(folder, 'opt/tidewaiter')).sort();
+    expect(top).toEqual(['LICENSE', 'bin', 'policies', 'policy-worker.mjs', 'policy-worker.mjs.LEGAL.txt', 'tidewaiter.mjs', 'tidewaiter.mjs.LEGAL.txt']);
+  });
+
+  it('tell their version', async () => {
+    expect(await run('--version')).toMatchObject({ code: 0, stdout: expect.stringContaining(manifest.version) });
+  });
+
+  it('explain themselves', async () => {
+    expect(await run('--help')).toMatchObject({ code: 0, stdout: expect.stringMatching(/serve[\s\S]*check[\s\S]*verify/) });
+  });
+
+  it('find opa and the policies that come with them', async () => {
+    expect(await run('policy', 'check', join(folder, 'opt/tidewaiter/policies'))).toMatchObject({ code: 0 });
+  }, 60_000);
+});
