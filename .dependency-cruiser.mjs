@@ -2,7 +2,7 @@
  * Who may import whom. Each rule's comment says why; test/unit/structure/direction.test.ts plants a wrong import for each of them.
  */
 
-/** Rooms that know nothing of each other: each gets the others through an interface of the domain, handed in by src/app.ts. */
+/** Rooms that know nothing of each other: each gets the others through an interface of the domain, handed in by what lies directly in src. */
 const apart = ['registry', 'credentials', 'signatures', 'scans', 'audit', 'policy', 'exceptions', 'server', 'cluster', 'console'];
 /** Rooms of the line itself: the world reaches them through interfaces of the domain. */
 const line = ['admission', 'images', 'evidence'];
@@ -28,7 +28,7 @@ export default {
     ),
     error(
       'rooms-apart',
-      'A room imports the domain and itself, never another room; src/app.ts hands it what it needs.',
+      'A room imports the domain and itself, never another room; who puts the rooms together hands it what it needs.',
       { path: `^src/(${[...line, ...apart].join('|')})/` },
       { path: '^src/', pathNot: ['^src/domain/', '^src/$1/'] },
     ),
@@ -53,10 +53,15 @@ export default {
     error(
       'front-doors',
       'Who puts the rooms together uses what lies at the front of a room, not what it is made of.',
-      { path: '^src/(?:app\\.ts|app/|main\\.ts|cli/)' },
+      { path: '^src/(?:[^/]+\\.ts$|cli/)' },
       { path: `^src/${any([...line, ...apart])}/.+/`, pathNot: '/index\\.ts$' },
     ),
-    error('application-is-the-root', 'Only commands start the whole.', { path: '^src/', pathNot: '^src/(?:main\\.ts|app\\.ts|app/|cli/)' }, { path: '^src/(?:app\\.ts|app/|cli/)' }),
+    error(
+      'application-is-the-root',
+      'Only commands start the whole.',
+      { path: '^src/', pathNot: '^src/(?:[^/]+\\.ts$|cli/)' },
+      { path: '^src/(?:[^/]+\\.ts$|cli/)' },
+    ),
     error('main-is-the-end', 'Nothing imports the program.', {}, { path: '^src/main\\.ts$' }),
     error('sources-without-tests', 'What is shipped does not depend on what is not.', { path: '^src/' }, { path: '^(?:test|tools|demo|bench)/' }),
     error(

@@ -35,7 +35,7 @@ bench: $(installed) need-go ## measure one admission beside a webhook that does 
 
 soak: $(installed) need-go ## what takes long: repeated kills, very many facts, long fuzzing
 	@node tools/install.ts
-	@node test/soak/run.ts
+	@vitest run --config test/soak/vitest.config.ts
 
 build: $(installed) ## bundle the program into one file, dist/tidewaiter.mjs
 	@node tools/bundle.ts

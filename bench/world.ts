@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { type StartedWebhook, startWebhook } from '../demo/webhook.ts';
 import { makeKey, type PublishedImage, publishImage, signBundle, signLegacy, trivyReport } from '../test/fakes/publish.ts';
 import { type FakeRegistry, startRegistry } from '../test/fakes/registry.ts';
+import { makeCertificate } from '../test/rig/certificate.ts';
 
 export interface World {
   readonly registry: FakeRegistry;
@@ -49,15 +50,17 @@ export async function openWorld(
     }),
   );
   const webhook = await startWebhook(join(folder, 'tidewaiter.yaml'));
-  const tls = join(folder, 'state', 'tls');
-  const trivial = await startTrivial(join(tls, 'tls.crt'), join(tls, 'tls.key'));
+  const { cert, key } = makeCertificate(['localhost']);
+  writeFileSync(join(folder, 'trivial.crt'), cert);
+  writeFileSync(join(folder, 'trivial.key'), key, { mode: 0o600 });
+  const trivial = await startTrivial(join(folder, 'trivial.crt'), join(folder, 'trivial.key'));
   return {
     registry,
     webhook,
     trivial,
     images,
     publish,
-    ca: readFileSync(join(tls, 'ca.crt'), 'utf8'),
+    ca: readFileSync(join(folder, 'state', 'tls', 'ca.crt'), 'utf8'),
     async close() {
       trivial.stop();
       await webhook.stop();
@@ -70,6 +73,7 @@ async function startTrivial(certFile: string, keyFile: string): Promise<{ url: s
   const child = spawn(process.execPath, [join(import.meta.dirname, 'trivial.ts'), certFile, keyFile], { stdio: ['ignore', 'pipe', 'inherit'] });
   const line = await new Promise<string>((resolve, reject) => {
     child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`the trivial webhook ended with ${code}`)));
     createInterface({ input: child.stdout }).once('line', resolve);
   });
   const { port } = JSON.parse(line);

@@ -11,16 +11,18 @@ package policies.registries
 import data.lib.images
 
 deny contains {"id": "unconfigured", "msg": text} if {
-	not is_array(data.config.registries)
+	not configured
 	text := "no registry is approved, since the configuration lists none: set policy.data.registries, or switch this policy off with policy.modes.registries"
 }
 
 deny contains finding if {
-	is_array(data.config.registries)
+	configured
 	some image in input.images
 	not approved(image)
 	finding := {"id": "not-approved", "container": image.container, "msg": sprintf("%s: %s", [images.describe(image), reason(image)])}
 }
+
+configured if is_array(data.config.registries)
 
 approved(image) if {
 	some pattern in data.config.registries

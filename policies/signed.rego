@@ -35,9 +35,7 @@ accepted(signer) if signer in data.config.signed.signers
 reason(image) := {"id": "unreadable", "text": "what is written is no image reference, so nothing can be signed"} if {
 	not images.readable(image)
 } else := {"id": "unresolved", "text": "the image could not be resolved to a digest, so no signature could be looked for"} if {
-	not image.reference.digest
-} else := {"id": "unresolved", "text": "the image could not be resolved to a digest, so no signature could be looked for"} if {
-	image.reference.digest == null
+	not resolved(image)
 } else := {"id": "other-signer", "text": text} if {
 	count(image.signatures) > 0
 	names := sort({signature.signer | some signature in image.signatures})
@@ -57,3 +55,5 @@ reason(image) := {"id": "unreadable", "text": "what is written is no image refer
 	count(rejected) > 0
 	text := sprintf("it has no good signature by a configured signer: %s", [concat("; ", rejected)])
 } else := {"id": "unsigned", "text": "no signature by a configured signer"}
+
+resolved(image) if is_string(image.reference.digest)

@@ -100,7 +100,11 @@ async function openRegistry(config: LoadedConfig, parts: CoreParts): Promise<Out
     const ca = caFile === null ? good(null) : await config.file(caFile);
     if (!ca.ok) return ca;
     hosts.push({ host, plainHTTP, ca: ca.value === null ? null : Buffer.from(ca.value).toString('utf8'), alsoHosts });
-    if (credentials === null) continue;
+    if (credentials === null) {
+      // Named here, so that it does not get those of a wider rule.
+      chains.push({ host, keychain: null });
+      continue;
+    }
     const keychain = await credentialKinds[credentials.kind].create(credentials, { file: config.file });
     if (!keychain.ok) return keychain;
     chains.push({ host, keychain: keychain.value });

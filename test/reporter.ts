@@ -21,7 +21,9 @@ export default class CountingReporter implements Reporter {
   onTestModuleEnd(module: TestModule): void {
     const modules = failuresOf(module);
     const tests = [...module.children.allTests()];
-    const cases = tests.filter((test) => stateOf(test) === 'failed').map((test) => ({ name: `${module.relativeModuleId} > ${test.fullName}`, errors: errorsOf(test) }));
+    const cases = tests
+      .filter((test) => stateOf(test) === 'failed')
+      .map((test) => ({ name: `${module.relativeModuleId} > ${test.fullName}`, errors: errorsOf(test) }));
     const counted = {
       passed: tests.filter((test) => stateOf(test) === 'passed').length,
       failed: cases.length + modules.length,
@@ -37,7 +39,9 @@ export default class CountingReporter implements Reporter {
 
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
     // A file that a crash or an interruption kept from ending has not been counted above.
-    const lost = modules.filter((module) => module.state() === 'pending' || module.state() === 'queued').map((module) => ({ name: module.relativeModuleId, errors: [] }));
+    const lost = modules
+      .filter((module) => module.state() === 'pending' || module.state() === 'queued')
+      .map((module) => ({ name: module.relativeModuleId, errors: [] }));
     const stray = unhandled.map((error) => ({ name: 'an error that nobody caught', errors: [error] }));
     this.#failed.push(...lost, ...stray);
     const total = addCounts([...this.#counted, { passed: 0, failed: lost.length + stray.length, skipped: 0 }]);

@@ -22,6 +22,11 @@ const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
+/** https://www.openpolicyagent.org/docs/policy-testing: a result for each rule whose name starts with `test_`. */
+const regoResults = z.array(
+  z.object({ package: z.string(), name: z.string(), fail: z.boolean().optional(), skip: z.boolean().optional(), error: z.unknown().optional() }),
+);
+
 /** The parts of the run, in order: what is cheap and fails often comes first. Every part is run, whatever the others say. */
 const parts: readonly (readonly [string, () => Promise<Counts>])[] = [
   ['tools', installTools],
@@ -50,7 +55,8 @@ process.exitCode = exitCodeOf(total);
 async function installTools(): Promise<Counts> {
   const names: readonly ToolName[] = ['opa', 'registry', 'crane', 'cosign', 'etcd', 'kubectl', 'kube-apiserver'];
   const missing = names.filter((name) => !existsSync(toolPath(name)));
-  if (missing.length > 0) say(`${missing.length} of ${names.length} tools have to be built, once: about ${missing.reduce((sum, name) => sum + tools[name].cold, 0)} s`);
+  if (missing.length > 0)
+    say(`${missing.length} of ${names.length} tools have to be built, once: about ${missing.reduce((sum, name) => sum + tools[name].cold, 0)} s`);
   for (const name of names) await installTool(name, say);
   const apiserver = toolPath('kube-apiserver');
   const { stdout } = await promisify(execFile)(apiserver, ['--version']);
@@ -63,11 +69,6 @@ async function checkSources(): Promise<Counts> {
   const failed = checked.filter(({ wrong }) => wrong !== null).length;
   return { passed: checked.length - failed, failed, skipped: 0 };
 }
-
-/** https://www.openpolicyagent.org/docs/policy-testing: a result for each rule whose name starts with `test_`. */
-const regoResults = z.array(
-  z.object({ package: z.string(), name: z.string(), fail: z.boolean().optional(), skip: z.boolean().optional(), error: z.unknown().optional() }),
-);
 
 async function testPolicies(): Promise<Counts> {
   const { stdout, stderr } = await finish(toolPath('opa'), ['test', '--format=json', 'policies'], {});
@@ -105,10 +106,20 @@ interface Finished {
 }
 
 /** Runs a program to its end, or ends it when it takes too long. What it writes is shown at once, or returned. */
-function finish(command: string, args: readonly string[], options: { readonly show?: boolean; readonly env?: Readonly<Record<string, string>> }): Promise<Finished> {
+function finish(
+  command: string,
+  args: readonly string[],
+  options: { readonly show?: boolean; readonly env?: Readonly<Record<string, string>> },
+): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const output = options.show === true ? 'inherit' : 'pipe';
-    const child = spawn(command, args, { cwd: root, env: { ...process.env, ...options.env }, stdio: ['ignore', output, output], timeout: longest, killSignal: 'SIGKILL' });
+    const child = spawn(command, args, {
+      cwd: root,
+      env: { ...process.env, ...options.env },
+      stdio: ['ignore', output, output],
+      timeout: longest,
+      killSignal: 'SIGKILL',
+    });
     const written = { stdout: '', stderr: '' };
     child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
       written.stdout += chunk;

@@ -3,7 +3,7 @@
  *
  *     node tools/bundle.ts
  */
-import { statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
@@ -19,10 +19,16 @@ const banner = [
   `const __dirname = tidewaiterFileURLToPath(new URL('.', import.meta.url));`,
 ].join('\n');
 
-/** Writes the bundles, each beside its licence texts; rejects with esbuild's own message when the sources don't bundle. */
+const root = join(import.meta.dirname, '..');
+
+/** Licences ask that their texts travel with what is made of the packages. */
+const licencesFile = 'THIRD_PARTY_LICENSES.txt';
+
+/** Writes the bundles, and the licences of all that is in them; rejects with esbuild's own message when the sources don't bundle. */
 export async function bundle(outdir: string): Promise<readonly string[]> {
-  await build({
-    absWorkingDir: join(import.meta.dirname, '..'),
+  const { metafile } = await build({
+    absWorkingDir: root,
+    metafile: true,
     entryPoints: { ...entries },
     outdir,
     outExtension: { '.js': '.mjs' },
@@ -37,10 +43,23 @@ export async function bundle(outdir: string): Promise<readonly string[]> {
     banner: { js: banner },
     logLevel: 'warning',
   });
+  writeFileSync(join(outdir, licencesFile), licences(Object.keys(metafile.inputs)));
   return Object.keys(entries).map((name) => join(outdir, `${name}.mjs`));
 }
 
+/** The licence texts of the packages that inputs belong to; a package without one is named with what its package.json says. */
+function licences(inputs: readonly string[]): string {
+  const folders = new Set(inputs.flatMap((input) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0] ?? []));
+  const texts = [...folders].sort().map((folder) => {
+    const path = join(root, folder);
+    const { name, version, license } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'));
+    const files = readdirSync(path).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file) && statSync(join(path, file)).isFile());
+    return [`${name} ${version} (${license})`, ...files.map((file) => readFileSync(join(path, file), 'utf8').trim())].join('\n\n');
+  });
+  return `${texts.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`;
+}
+
 if (import.meta.main) {
-  const outdir = join(import.meta.dirname, '..', 'dist');
+  const outdir = join(root, 'dist');
   for (const file of await bundle(outdir)) process.stdout.write(`${file}  ${Math.round(statSync(file).size / 1024)} KiB\n`);
 }

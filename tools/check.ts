@@ -58,7 +58,11 @@ function runBin(packageName: string, bin: string, args: readonly string[]): Prom
   const file = typeof manifest.bin === 'string' ? manifest.bin : manifest.bin[bin];
   return new Promise((resolve, reject) => {
     if (file === undefined) return reject(new Error(`${packageName} has no program ${bin}`));
-    const child = spawn(process.execPath, [join(folder, file), ...args], { cwd: root, env: { ...process.env, NO_COLOR: '1' }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [join(folder, file), ...args], {
+      cwd: root,
+      env: { ...process.env, NO_COLOR: '1' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const chunks: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -12,7 +12,9 @@ const program = join(import.meta.dirname, '..', 'node_modules', 'dependency-crui
 
 const report = z.object({
   modules: z.array(z.object({ source: z.string() })),
-  summary: z.object({ violations: z.array(z.object({ from: z.string(), to: z.string(), rule: z.object({ name: z.string() }), comment: z.string().optional() })) }),
+  summary: z.object({
+    violations: z.array(z.object({ from: z.string(), to: z.string(), rule: z.object({ name: z.string() }), comment: z.string().optional() })),
+  }),
 });
 
 export interface Violation {

@@ -50,14 +50,30 @@ function renderList(list: readonly Renderable[]): string {
 
 function renderObject(object: { readonly [key: string]: Renderable | undefined }): string {
   const keys = sortedKeys(object);
-  // Repaired keys may sort elsewhere, or be the same: the rare case goes round once more.
-  if (!keys.every((key) => key.isWellFormed())) return renderObject(Object.fromEntries(keys.map((key) => [key.toWellFormed(), object[key]])));
   let text = '';
   for (const key of keys) {
     const value = object[key];
-    if (value !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalText(value)}`;
+    if (value === undefined) continue;
+    const name = keyText(key);
+    // Repaired keys may sort elsewhere, or be the same: the rare case goes round once more.
+    if (name === null) return renderObject(Object.fromEntries(keys.map((each) => [each.toWellFormed(), object[each]])));
+    text += text === '' ? name + canonicalText(value) : `,${name}${canonicalText(value)}`;
   }
   return `{${text}}`;
+}
+
+/** Most keys are those of the schema: they are rendered once. */
+const keyTexts = new Map<string, string>();
+const mostKeyTexts = 500;
+
+/** A key with its colon; null for one that has no canonical form. */
+function keyText(key: string): string | null {
+  const found = keyTexts.get(key);
+  if (found !== undefined) return found;
+  if (!key.isWellFormed()) return null;
+  const text = `${JSON.stringify(key)}:`;
+  if (keyTexts.size < mostKeyTexts && key.length <= 32) keyTexts.set(key, text);
+  return text;
 }
 
 /** Most objects are written in the order that they need: a look is cheaper than a sort. */

@@ -68,7 +68,7 @@ export function restoreInput(slim: string, contents: ReadonlyMap<string, string>
 }
 
 /** The hash that a value is a reference by, if it is one. */
-export function referredTo(value: unknown): string | null {
+function referredTo(value: unknown): string | null {
   const sha256 = property(value, 'sha256');
   return isObject(value) && Object.keys(value).length === 1 && typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256) ? sha256 : null;
 }

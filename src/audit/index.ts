@@ -10,7 +10,7 @@ import { SinkQueue } from './sinks/queue.ts';
 import { type Batch, Spool, type SpoolLimits, spoolLimits } from './spool.ts';
 
 export type { AuditLog } from './log.ts';
-export { type Sink, type SinkKind, type SinkParts, sinkKinds } from './sinks/index.ts';
+export { type Sink, type SinkKind, sinkKinds } from './sinks/index.ts';
 
 export interface AuditOptions extends Writer {
   /** The spool: one JSON Lines file a segment, made if need be. */

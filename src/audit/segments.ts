@@ -14,7 +14,7 @@ export function segmentName(chain: string, number: number): string {
 }
 
 /** Names of all segments in a folder, oldest first. */
-export async function listSegments(directory: string): Promise<readonly string[]> {
+async function listSegments(directory: string): Promise<readonly string[]> {
   return (await readdir(directory)).filter((name) => nameForm.test(name)).sort();
 }
 

@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import { type Fault, fault, good, type Outcome } from '../domain/fault.ts';
 import type { AuditLog } from './log.ts';
-import { type OpenSegment, openSegment, type SegmentFile } from './segmentFile.ts';
+import { type OpenSegment, openSegment } from './segmentFile.ts';
 import { segmentName } from './segments.ts';
+import { SegmentWriter } from './segmentWriter.ts';
 
 export interface SpoolOptions {
   readonly directory: string;
@@ -24,9 +24,20 @@ export interface SpoolLimits {
   /** Milliseconds that lines nobody waits for may stay unsynced, and between attempts while the disk fails. */
   readonly syncAfter: number;
   readonly retryAfter: number;
+  /** Milliseconds that a caller, and the end, wait for the disk at most: one that hangs must hold up neither. */
+  readonly waitAtMost: number;
+  readonly closeWithin: number;
 }
 
-export const spoolLimits: SpoolLimits = { entries: 50_000, units: 128 << 20, segment: 64 << 20, syncAfter: 1000, retryAfter: 1000 };
+export const spoolLimits: SpoolLimits = {
+  entries: 50_000,
+  units: 128 << 20,
+  segment: 64 << 20,
+  syncAfter: 1000,
+  retryAfter: 1000,
+  waitAtMost: 2000,
+  closeWithin: 5000,
+};
 
 /** Lines that were appended within one turn of the event loop: they are written, and reach the disk, together. */
 export interface Batch {
@@ -36,7 +47,13 @@ export interface Batch {
   units: number;
   bytes: Buffer | null;
   synced: boolean;
-  waiting: PromiseWithResolvers<Outcome<void>> | null;
+  waiting: Waiting | null;
+}
+
+/** The promise of those who wait for a batch. */
+interface Waiting {
+  readonly promise: Promise<Outcome<void>>;
+  settle(outcome: Outcome<void>): void;
 }
 
 const unavailable: Fault = fault('AUDIT_UNAVAILABLE', 'audit records can not be put on disk');
@@ -48,12 +65,7 @@ const unavailable: Fault = fault('AUDIT_UNAVAILABLE', 'audit records can not be 
  */
 export class Spool {
   readonly #options: SpoolOptions;
-  readonly #open: OpenSegment;
-  #file: SegmentFile | null = null;
-  #fileSegment = -1;
-  /** Bytes of the open segment that are on disk, and that are written. */
-  #sure = 0;
-  #end = 0;
+  readonly #writer: SegmentWriter;
   #gathering: Batch | null = null;
   #queue: Batch[] = [];
   #unsynced: Batch[] = [];
@@ -61,7 +73,6 @@ export class Spool {
   #units = 0;
   #segment = 0;
   #segmentUnits = 0;
-  #epoch = 0;
   #running: Promise<void> | null = null;
   #failing = false;
   #reported = false;
@@ -71,7 +82,7 @@ export class Spool {
 
   constructor(options: SpoolOptions) {
     this.#options = options;
-    this.#open = options.open ?? openSegment;
+    this.#writer = new SegmentWriter(options.directory, options.chain, options.open ?? openSegment);
   }
 
   /** Entries that are not known to be on disk. */
@@ -94,10 +105,9 @@ export class Spool {
     if (this.#segmentUnits >= this.#options.limits.segment) {
       this.#segment += 1;
       this.#segmentUnits = 0;
-      this.#epoch += 1;
       this.#seal();
     }
-    return this.#epoch;
+    return this.#segment + this.#writer.replaced;
   }
 
   /** Appends whole lines that hold one entry; null when no more can be held. */
@@ -124,7 +134,7 @@ export class Spool {
     if (batch.synced) return Promise.resolve(good(undefined));
     if (this.#failing) return Promise.resolve({ ok: false, fault: unavailable });
     if (batch.waiting === null) {
-      batch.waiting = Promise.withResolvers();
+      batch.waiting = this.#waiting();
       if (this.#gathering !== batch) this.#run();
     }
     return batch.waiting.promise;
@@ -136,13 +146,19 @@ export class Spool {
     this.#seal();
     if (this.#retry !== null) clearTimeout(this.#retry);
     if (this.#lazySync !== null) clearTimeout(this.#lazySync);
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, this.#options.limits.closeWithin);
+    await Promise.race([this.#finish(), late]);
+    clearTimeout(timer);
+    this.#failing = true;
+    return this.#entries;
+  }
+
+  async #finish(): Promise<void> {
     await this.#running;
     this.#failing = false;
     await this.#write(true);
-    await this.#file?.close().catch(() => {});
-    this.#file = null;
-    this.#failing = true;
-    return this.#entries;
+    await this.#writer.abandon();
   }
 
   #flush(): void {
@@ -179,46 +195,28 @@ export class Spool {
   async #write(all: boolean): Promise<void> {
     try {
       while (this.#hasWork() || (all && this.#unsynced.length > 0)) {
-        const first = this.#queue[0];
-        if (first !== undefined && first.segment !== this.#fileSegment) {
+        const segment = this.#queue[0]?.segment ?? this.#writer.segment;
+        if (segment !== this.#writer.segment) {
+          // What is unsynced belongs to the segment that is left.
           if (this.#unsynced.length > 0) await this.#sync();
-          await this.#file?.close();
-          this.#file = null;
-          this.#fileSegment = first.segment;
-          this.#sure = 0;
+          await this.#writer.turnTo(segment);
         }
-        const file = this.#file ?? (await this.#reopen());
-        const batches = this.#queue.filter(({ segment }) => segment === this.#fileSegment);
+        const batches = this.#queue.filter((batch) => batch.segment === segment);
         // Held as unsynced before it is written: a write that fails half-way is undone with the rest.
         this.#queue.splice(0, batches.length);
         this.#unsynced.push(...batches);
-        const buffers = batches.flatMap(({ bytes }) => (bytes === null ? [] : [bytes]));
-        await file.write(buffers, this.#end);
-        this.#end += buffers.reduce((sum, buffer) => sum + buffer.length, 0);
-        if (all || this.#unsynced.some(({ waiting }) => waiting !== null)) await this.#sync();
+        await this.#writer.write(batches.flatMap(({ bytes }) => (bytes === null ? [] : [bytes])));
+        // After a failure a sync is what shows that the disk works again.
+        if (all || this.#reported || this.#unsynced.some(({ waiting }) => waiting !== null)) await this.#sync();
       }
     } catch (cause) {
       await this.#fail(cause);
     }
   }
 
-  /** Opens the segment of what is to be written, cut back to what is surely on disk. */
-  async #reopen(): Promise<SegmentFile> {
-    const file = await this.#open(join(this.#options.directory, segmentName(this.#options.chain, this.#fileSegment)));
-    this.#file = file;
-    if (!file.existed && this.#sure > 0) {
-      this.#epoch += 1;
-      this.#sure = 0;
-    }
-    await file.truncate(this.#sure);
-    this.#end = this.#sure;
-    return file;
-  }
-
   async #sync(): Promise<void> {
     const batches = this.#unsynced;
-    await this.#file?.sync();
-    this.#sure = this.#end;
+    await this.#writer.sync();
     this.#unsynced = [];
     if (this.#reported) this.#options.log.info({ held: this.#entries }, 'audit records are put on disk again');
     this.#reported = false;
@@ -227,7 +225,7 @@ export class Spool {
       batch.bytes = null;
       this.#entries -= batch.entries;
       this.#units -= batch.units;
-      batch.waiting?.resolve(good(undefined));
+      batch.waiting?.settle(good(undefined));
     }
   }
 
@@ -242,16 +240,26 @@ export class Spool {
     this.#queue = held;
     this.#unsynced = [];
     for (const batch of [...held, ...(this.#gathering === null ? [] : [this.#gathering])]) {
-      batch.waiting?.resolve({ ok: false, fault: unavailable });
+      batch.waiting?.settle({ ok: false, fault: unavailable });
       batch.waiting = null;
     }
-    await this.#file?.close().catch(() => {});
-    this.#file = null;
+    await this.#writer.abandon();
     if (this.#closing) return;
     this.#retry = setTimeout(() => {
       this.#failing = false;
       this.#run();
     }, this.#options.limits.retryAfter).unref();
+  }
+
+  #waiting(): Waiting {
+    const { promise, resolve } = Promise.withResolvers<Outcome<void>>();
+    const timer = setTimeout(() => resolve({ ok: false, fault: unavailable }), this.#options.limits.waitAtMost);
+    timer.unref();
+    const settle = (outcome: Outcome<void>): void => {
+      clearTimeout(timer);
+      resolve(outcome);
+    };
+    return { promise, settle };
   }
 
   #syncLater(): void {

@@ -25,8 +25,6 @@ export const exitCodes = {
   unable: 2,
 } as const;
 
-export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
-
 export function printLine(stream: Writable, text: string): void {
   stream.write(`${text}\n`);
 }

@@ -56,7 +56,7 @@ export async function judge(desk: Desk, manifests: Manifests, namespace: string)
 }
 
 /** The request that creating an object makes. */
-export function toRequest(object: ManifestObject, namespace: string): AdmissionRequest {
+function toRequest(object: ManifestObject, namespace: string): AdmissionRequest {
   const metadata = property(object.value, 'metadata');
   return {
     uid: randomUUID(),

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ProgramParts } from './desk.ts';
 import type { Io } from './io.ts';
 
@@ -18,7 +18,10 @@ export function configOption(): Option {
 }
 
 export function namespaceOption(): Option {
-  return new Option('-n, --namespace <name>', 'namespace of objects that name none').default('default');
+  return new Option('-n, --namespace <name>', 'namespace of objects that name none').default('default').argParser((name) => {
+    if (name.length <= 63 && /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name)) return name;
+    throw new InvalidArgumentError('It is no name of a namespace.');
+  });
 }
 
 /** The end of a help text: what people type, and what for. */

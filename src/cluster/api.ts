@@ -39,6 +39,6 @@ export interface ClusterApi {
   updateSecret(namespace: string, name: string, content: SecretContent, signal: AbortSignal): Promise<Outcome<boolean>>;
   /** null: there is none. */
   readWebhooks(kind: WebhookKind, name: string, signal: AbortSignal): Promise<Outcome<readonly RegisteredWebhook[] | null>>;
-  /** false: a `test` did not hold, or it is gone. */
+  /** false: a `test` did not hold, the result is not valid, or it is gone. */
   patchWebhooks(kind: WebhookKind, name: string, patch: readonly JsonPatchOperation[], signal: AbortSignal): Promise<Outcome<boolean>>;
 }

@@ -19,7 +19,10 @@ export interface CaBundleOptions {
 export interface CaBundleKeeper {
   /** Looks now, as it does at every interval; to be called when the authority changes. Never rejects. */
   check(): Promise<Outcome<void>>;
-  /** What the last look came to, for readiness: bad until the first has succeeded. */
+  /**
+   * For readiness: bad until a look has succeeded, good from then on. A later fault is logged; were it to make every replica unready, an
+   * API server that is slow for a minute would cut itself off from a webhook that works.
+   */
   state(): Outcome<void>;
   close(): void;
 }
@@ -35,21 +38,23 @@ export function keepCaBundle(options: CaBundleOptions): CaBundleKeeper {
   const { log, every = 60_000, retry = 5000 } = options;
   const closing = new AbortController();
   let state: Outcome<void> = bad('INTERNAL', 'the webhook configurations have not been looked at yet', { transient: true });
+  let told = '';
   let timer: NodeJS.Timeout | undefined;
   let last: Promise<Outcome<void>> = Promise.resolve(state);
 
   const look = async (): Promise<Outcome<void>> => {
     if (closing.signal.aborted) return state;
     clearTimeout(timer);
-    const before = state;
-    state = await setBoth(options, AbortSignal.any([closing.signal, AbortSignal.timeout(callTime)]));
-    if (closing.signal.aborted) return state;
-    if (!state.ok && (before.ok || before.fault.message !== state.fault.message)) {
-      log.warn({ code: state.fault.code, reason: state.fault.message }, 'the webhook configurations could not be kept right; trying again');
+    const outcome = await setBoth(options, AbortSignal.any([closing.signal, AbortSignal.timeout(callTime)]));
+    if (closing.signal.aborted) return outcome;
+    if (outcome.ok || !state.ok) state = outcome;
+    if (!outcome.ok && outcome.fault.message !== told) {
+      log.warn({ code: outcome.fault.code, reason: outcome.fault.message }, 'the webhook configurations could not be kept right; trying again');
     }
-    timer = setTimeout(() => void check(), state.ok ? every : retry);
+    told = outcome.ok ? '' : outcome.fault.message;
+    timer = setTimeout(() => void check(), outcome.ok ? every : retry);
     timer.unref();
-    return state;
+    return outcome;
   };
   // One after the other: a look that is under way may have read the authority before it changed.
   const check = (): Promise<Outcome<void>> => {
@@ -82,7 +87,10 @@ async function setOne({ api, names, ca, pathSecret, log }: CaBundleOptions, kind
   if (patch.length === 0) return good(undefined);
   const patched = await api.patchWebhooks(kind, name, patch, signal);
   if (!patched.ok) return patched;
-  if (!patched.value) return bad('INTERNAL', `the ${kind} webhook configuration ${name} changed while it was patched`, { transient: true });
+  if (!patched.value)
+    return bad('INTERNAL', `the ${kind} webhook configuration ${name} changed while it was patched, or the Kubernetes API refuses the patch`, {
+      transient: true,
+    });
   log.info({ kind, name, webhooks: read.value.length }, 'the webhook configuration was set right');
   return good(undefined);
 }

@@ -1,4 +1,4 @@
-import type { Keyring, KeyringStore } from '../domain/certificate.ts';
+import { type Keyring, type KeyringStore, keyringPath } from '../domain/certificate.ts';
 import { good } from '../domain/fault.ts';
 import type { ClusterApi } from './api.ts';
 
@@ -41,6 +41,6 @@ function readKeyring(data: Readonly<Record<string, string>>): Keyring | null {
   const ca = data[keys.ca];
   const caKey = data[keys.caKey];
   const path = data[keys.path];
-  if (!cert || !key || !ca || !caKey || path === undefined || !/^[A-Za-z0-9_-]{16,128}$/.test(path)) return null;
+  if (!cert || !key || !ca || !caKey || path === undefined || !keyringPath.test(path)) return null;
   return { cert, key, ca, caKey, path };
 }

@@ -75,7 +75,7 @@ function clusterApi(library: Library, config: KubeConfig): ClusterApi {
       }),
 
     patchWebhooks: (kind, name, patch: readonly JsonPatchOperation[], signal) =>
-      // 422 is what a failed `test` is answered with.
+      // 422 is what a failed `test` is answered with, and a result that is not valid.
       ask<boolean, boolean>(`patch the ${kindNames[kind]} ${name}`, signal, { 404: false, 409: false, 422: false }, async (options) => {
         const json = library.setHeaderOptions('Content-Type', library.PatchStrategy.JsonPatch, options);
         if (kind === 'mutating') await admission.patchMutatingWebhookConfiguration({ name, body: patch }, json);

@@ -19,6 +19,7 @@ export function crossCheck(document: unknown): Problem[] {
     ...unknownSigners(document),
     ...mirrorProblems(document),
     ...listenProblems(document),
+    ...pathProblems(document),
     ...requiredButOff(document),
   ];
 }
@@ -86,14 +87,22 @@ function listenProblems(document: unknown): Problem[] {
   const listen = listenAddress.safeParse(property(server, 'listen'));
   const ops = listenAddress.safeParse(property(server, 'ops'));
   if (!listen.success) return [];
-  const guarded = property(server, 'clientCAFile') !== undefined || property(server, 'pathSecretFile') !== undefined;
+  // The Secret that replicas share holds a secret path too.
+  const shared = property(property(server, 'tls'), 'secret') !== undefined;
+  const guarded = shared || property(server, 'clientCAFile') !== undefined || property(server, 'pathSecretFile') !== undefined;
   const open = isLoopback(listen.data) || guarded ? [] : [problem(['server', 'listen'], unguarded)];
   const { host, port } = listen.data;
   const same = ops.success && port !== 0 && ops.data.port === port && ops.data.host === host;
   return same ? [...open, problem(['server', 'ops'], 'must differ from server.listen')] : open;
 }
 
-const unguarded = 'beyond loopback, server.clientCAFile or server.pathSecretFile must be given: anybody could ask otherwise';
+function pathProblems(document: unknown): Problem[] {
+  const server = property(document, 'server');
+  const twofold = property(property(server, 'tls'), 'secret') !== undefined && property(server, 'pathSecretFile') !== undefined;
+  return twofold ? [problem(['server', 'pathSecretFile'], 'has no meaning with server.tls.secret, which holds a secret path of its own')] : [];
+}
+
+const unguarded = 'beyond loopback, server.clientCAFile, server.pathSecretFile or server.tls.secret must be given: anybody could ask otherwise';
 
 function requiredButOff(document: unknown): Problem[] {
   const policy = property(document, 'policy');

@@ -31,7 +31,7 @@ export function referredFiles(document: unknown, path: Path = []): ReferredFile[
 }
 
 /** Longest file that the configuration may be, or refer to. */
-export const longestFile = 1024 * 1024;
+const longestFile = 1024 * 1024;
 
 export function resolveFrom(folder: string, path: string): string {
   return isAbsolute(path) ? path : resolve(folder, path);

@@ -112,13 +112,12 @@ async function placePolicies(settings: Settings, folder: string, env: LoadReques
   return { ...settings, cluster, policy: { ...policy, directory } };
 }
 
-/** The policies that come with the program: beside the bundle, or at the top of the sources. */
+/** The policies that come with the program: at the top of the sources, or beside the bundle. */
 async function shippedPolicies(): Promise<string | null> {
   const here = dirname(fileURLToPath(import.meta.url));
-  for (const candidate of [join(here, 'policies'), join(here, '..', '..', 'policies')]) {
-    if (await exists(candidate)) return candidate;
-  }
-  return null;
+  const fromSources = here.endsWith(join('src', 'config'));
+  const shipped = fromSources ? join(here, '..', '..', 'policies') : join(here, 'policies');
+  return (await exists(shipped)) ? shipped : null;
 }
 
 async function assemble(

@@ -57,7 +57,7 @@ export const filePath = z
   .max(4096, 'is too long for a path')
   .refine((path) => !path.includes('\0'), 'a path can not hold a NUL character');
 
-const mostWildcards = 6;
+const mostWildcards = 4;
 
 /** A glob within a bound that keeps matching fast. */
 function globOf(form: RegExp, message: string) {
@@ -78,7 +78,8 @@ export const imageGlob = globOf(/^[a-z0-9*._:/[\]-]{1,255}$/, 'must be a lower-c
     const say = (message: string): void => {
       context.addIssue({ code: 'custom', message });
     };
-    if (rest.includes(':')) say('must be a registry/repository without a tag: a colon in the repository matches nothing');
+    if (/[[\]]/.test(rest)) say('can have no wildcards but * and **');
+    else if (rest.includes(':')) say('must be a registry/repository without a tag: a colon in the repository matches nothing');
     else if (!/[.:*]/.test(first) && first !== 'localhost')
       say(`must begin with a registry, such as docker.io/${pattern.includes('/') ? pattern : `library/${pattern}`}`);
     else if (!pattern.includes('/') && !first.includes('**')) say(`matches no repository; write ${first}/** for all of a registry`);

@@ -1,5 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { LoadedConfig, LoadOutcome } from './load.ts';
 
 export interface ConfigWatch {
@@ -24,6 +24,7 @@ export function watchConfig(loaded: LoadedConfig, onChange: (outcome: LoadOutcom
   if (loaded.source === null) return { close: () => {} };
   let current = loaded;
   let reported = '';
+  let suspected = '';
   let closed = false;
   let busy = false;
   let again = false;
@@ -50,10 +51,17 @@ export function watchConfig(loaded: LoadedConfig, onChange: (outcome: LoadOutcom
     if (!outcome.ok) {
       const faults = JSON.stringify(outcome.faults);
       if (faults === reported) return;
+      // An editor may be half-way through writing: faults count when they are still there at a second look.
+      if (faults !== suspected) {
+        suspected = faults;
+        touch();
+        return;
+      }
       reported = faults;
       onChange(outcome);
       return;
     }
+    suspected = '';
     const same = outcome.config.fingerprint === current.fingerprint;
     const recovered = reported !== '';
     reported = '';
@@ -72,9 +80,13 @@ export function watchConfig(loaded: LoadedConfig, onChange: (outcome: LoadOutcom
     for (const watcher of watchers) watcher.close();
     // Folders, since editors and ConfigMaps put a new file in the old one's place.
     const folders = [...new Set(current.files.map((file) => dirname(file)))].slice(0, 64);
+    const names = new Set(current.files.map((file) => basename(file)));
     watchers = folders.flatMap((folder) => {
       try {
-        const watcher = watch(folder, { persistent: false }, touch);
+        const watcher = watch(folder, { persistent: false }, (_event, name) => {
+          // Records may be written to the same folder all the time; `..data` is what a ConfigMap's mount swaps.
+          if (name === null || name.startsWith('..') || names.has(name)) touch();
+        });
         watcher.on('error', () => watcher.close());
         return [watcher];
       } catch {
@@ -85,7 +97,7 @@ export function watchConfig(loaded: LoadedConfig, onChange: (outcome: LoadOutcom
   };
 
   arm();
-  const poll = setInterval(() => void look(), times.poll);
+  const poll = setInterval(touch, times.poll);
   poll.unref();
   return {
     close() {

@@ -48,7 +48,8 @@ function parse(bytes: Uint8Array): unknown {
 function readAuth(auth: unknown): Credential | null | 'invalid' {
   if (!isObject(auth)) return 'invalid';
   const field = (name: string): string => text(property(auth, name)) ?? '';
-  if (field('registrytoken') !== '') return { kind: 'bearer', token: field('registrytoken') };
+  // Only what may stand in a header.
+  if (field('registrytoken') !== '') return /^[\x21-\x7e]+$/.test(field('registrytoken')) ? { kind: 'bearer', token: field('registrytoken') } : 'invalid';
   if (field('identitytoken') !== '') return { kind: 'identityToken', token: field('identitytoken') };
   let username = field('username');
   let password = field('password');

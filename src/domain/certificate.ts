@@ -25,9 +25,15 @@ export interface Keyring {
   readonly caKey: string;
   readonly cert: string;
   readonly key: string;
-  /** The random path segment by which the API server proves that it read our webhook configuration. */
+  /**
+   * The random path segment by which the API server proves that it read our webhook configuration: lower-case letters and digits, since
+   * the segments of `clientConfig.service.path` must be DNS-1123 subdomains.
+   */
   readonly path: string;
 }
+
+/** What `path` looks like; all else counts as no keyring. */
+export const keyringPath = /^[a-z0-9]{16,128}$/;
 
 /** A keyring as it is stored: null when there is none that can be read. */
 export interface StoredKeyring {

@@ -88,3 +88,14 @@ export interface Keychain {
 export function matchesHost(rule: string, host: string): boolean {
   return rule.startsWith('*.') ? host.length > rule.length - 1 && host.endsWith(rule.slice(1)) : host === rule;
 }
+
+/** The rule for a host: the one that names it exactly, else the longest `*.domain` above it. */
+export function findRule<T extends { readonly host: string }>(rules: readonly T[], host: string): T | null {
+  let best: T | null = null;
+  for (const rule of rules) {
+    if (!matchesHost(rule.host, host)) continue;
+    if (!rule.host.startsWith('*.')) return rule;
+    if (best === null || rule.host.length > best.host.length) best = rule;
+  }
+  return best;
+}

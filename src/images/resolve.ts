@@ -65,7 +65,7 @@ export function createResolver(registry: Registry, mirrors: MirrorTable, facts: 
     const reference = parsed.value;
     const places = mirrors.forward(reference);
     // Only a reference that no rule would move is looked at backwards: it may be one that was moved already.
-    if (places.length === 0) return identify(written, access, deadline);
+    if (places.length === 0 && isPinned(reference)) return identify(written, access, deadline);
     const required = places.some((candidate) => candidate.rule.required) ? repositoryName(reference) : null;
     const pinned = await pin(reference, places, access, deadline);
     if (!pinned.ok) return { reference, admitted: formatReference(reference), pinned: false, mirror: null, mirrorMissing: required, faults: [pinned.fault] };

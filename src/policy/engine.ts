@@ -26,6 +26,7 @@ const { LoadedPolicy } = (sdk as unknown as { readonly default: typeof sdk }).de
 // Memory never shrinks: an instance that has grown past this is thrown away after use.
 const recycleBytes = 16 * 1024 * 1024;
 const firstPages = 16;
+const longestResult = 4 * 1024 * 1024;
 
 /** The functions of a compiled policy. https://www.openpolicyagent.org/docs/wasm#exports */
 interface Exports {
@@ -104,6 +105,7 @@ function run({ policy, exports, memory, entrypoints }: Instance, input: number, 
   exports.eval(context);
   const text = readText(memory, exports.opa_json_dump(exports.opa_eval_ctx_get_result(context)));
   if (text === '[{"result":{"deny":[],"warn":[]}}]') return nothing;
+  if (text.length > longestResult) return { thrown: 'its result is longer than 4 MiB' };
   if (!text.startsWith(before) || !text.endsWith(after)) return { json: 'null' };
   return { json: text.slice(before.length, -after.length) };
 }
@@ -164,6 +166,6 @@ function readText(memory: WebAssembly.Memory, address: number): string {
 /** The engine throws strings, plain objects and traps. */
 function describeThrown(error: unknown): string {
   if (error instanceof WebAssembly.RuntimeError) return `the engine stopped: ${error.message}`;
-  if (error instanceof Error) return error.message;
+  if (error instanceof Error) return error.message.startsWith('opa_malloc') ? 'it ran out of memory' : error.message;
   return typeof error === 'string' ? error : 'the engine stopped and gave no reason';
 }

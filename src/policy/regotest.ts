@@ -1,9 +1,7 @@
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { isObject, property, text } from '../domain/json.ts';
 import { safeText } from '../domain/text.ts';
-import { readOpaErrors } from './diagnose.ts';
 import { runOpa } from './opa.ts';
-import { describeProblem } from './rules.ts';
 import { readSnapshot, withFolder } from './snapshot.ts';
 
 /** One test of OPA's. */
@@ -30,10 +28,8 @@ export async function testPolicies(directory: string, opa: string, signal: Abort
   return withFolder(snapshot.value.files, async (folder) => {
     const run = await runOpa(opa, ['test', '-b', '--format=json', '.'], folder, signal);
     if (!run.ok) return run;
-    const errors = readOpaErrors(run.value.stderr, '.');
-    if (errors.length > 0) return bad('POLICY_BROKEN', errors.map(describeProblem).join('; '));
     const tests = readTests(run.value.stdout);
-    if (tests === null) return bad('POLICY_BROKEN', `opa test: ${safeText(run.value.stderr.trim(), 500)}`);
+    if (tests === null) return bad('POLICY_BROKEN', `the tests do not compile: ${safeText(run.value.stderr.replace(/\s+/g, ' ').trim(), 1000)}`);
     // opa measures coverage only where every test passes, and then says nothing about the tests.
     if (tests.some((test) => test.outcome !== 'passed' && test.outcome !== 'skipped')) return good({ tests, coverage: null });
     const measured = await runOpa(opa, ['test', '-b', '--coverage', '--format=json', '.'], folder, signal);
@@ -41,9 +37,9 @@ export async function testPolicies(directory: string, opa: string, signal: Abort
   });
 }
 
+/** null when opa says nothing of tests: it could not compile them. A folder without tests gives an empty list. */
 function readTests(output: string): readonly RegoTest[] | null {
   const parsed = parse(output);
-  if (parsed === null) return [];
   if (!Array.isArray(parsed)) return null;
   return parsed.filter(isObject).map((test) => ({
     package: text(test['package']) ?? '',
@@ -75,7 +71,7 @@ function readCoverage(output: string): RegoTests['coverage'] {
 
 function parse(output: string): unknown {
   try {
-    return output.trim() === '' ? null : JSON.parse(output);
+    return JSON.parse(output);
   } catch {
     return undefined;
   }

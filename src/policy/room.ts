@@ -121,7 +121,12 @@ class Room implements PolicyRoom {
     this.#watch.follow(look.value.folders);
     const started = performance.now();
     const compiled = await look.value.compile();
-    if (!compiled.ok) return this.#report(compiled.fault);
+    if (!compiled.ok) {
+      // It is not the policies' fault: the next look tries again, and says so once.
+      if (compiled.fault.transient) this.#tried = null;
+      if (compiled.fault.message !== this.#fault?.message) this.#report(compiled.fault);
+      return;
+    }
     const made = await makeSet(compiled.value, this.#options);
     if (!made.ok) return this.#report(made.fault);
     const fault = await this.#trySet(made.value);
@@ -160,9 +165,15 @@ class Room implements PolicyRoom {
     this.#fault = fault;
     if (fault !== null) {
       const kept = this.#set === null ? 'no policies are in force' : 'the last good policies stay in force';
-      this.#options.log('error', `the policies can not be used; ${kept}`, { fault: publicFault(fault) });
+      this.#options.log('error', `the policies can not be used; ${kept}`, { fault: publicFault(fault), source: this.#options.source });
     }
     const status = this.status();
-    for (const listener of this.#listeners) listener(status);
+    for (const listener of this.#listeners) {
+      try {
+        listener(status);
+      } catch (cause) {
+        this.#options.log('error', 'a listener to the policies failed', { cause });
+      }
+    }
   }
 }

@@ -16,6 +16,7 @@ export interface PolicyLook {
   readonly hash: string;
   /** Folders whose changes matter. */
   readonly folders: readonly string[];
+  /** Fault: POLICY_BROKEN, transient when it is opa that could not be found or run. */
   compile(): Promise<Outcome<CompiledPolicies>>;
 }
 
@@ -35,9 +36,9 @@ export async function lookAt(options: Pick<PolicyOptions, 'source' | 'opa'>): Pr
   if (!snapshot.ok) return snapshot;
   const compile = async (): Promise<Outcome<CompiledPolicies>> => {
     const opa = await options.opa();
-    if (!opa.ok) return bad('POLICY_BROKEN', opa.fault.message, { cause: opa.fault });
+    if (!opa.ok) return bad('POLICY_BROKEN', opa.fault.message, { cause: opa.fault, transient: true });
     const compiled = await compilePolicies(opa.value, snapshot.value, AbortSignal.timeout(longestLoad));
-    if (!compiled.ok) return bad('POLICY_BROKEN', compiled.fault.message, { cause: compiled.fault });
+    if (!compiled.ok) return bad('POLICY_BROKEN', compiled.fault.message, { cause: compiled.fault, transient: true });
     return compiled.value.ok ? good(compiled.value.value) : bad('POLICY_BROKEN', describeProblems(compiled.value.problems));
   };
   return good({ hash: snapshot.value.hash, folders: snapshot.value.folders, compile });

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { parseRepository, type Repository } from '../domain/image.ts';
-import { matchesHost } from '../domain/registry.ts';
+import { findRule, matchesHost } from '../domain/registry.ts';
 import { safeText } from '../domain/text.ts';
 import type { AddressScope } from './address.ts';
 import { publicRegistries } from './wellKnown.ts';
@@ -48,8 +48,6 @@ export interface Reach {
 /** Compiles the list of who may be contacted; null: the well-known public registries. */
 export function compileReach(hosts: readonly HostRule[] | null): Reach {
   const compiled = hosts === null ? publicRegistries.map((known) => compilePublic(known.host)) : hosts.map(compileRule);
-  // An exact rule before a wildcard, a longer wildcard before a shorter.
-  compiled.sort((a, b) => Number(a.host.startsWith('*')) - Number(b.host.startsWith('*')) || b.host.length - a.host.length);
   return {
     place(repository) {
       const name = `${repository.registry}/${repository.repository}`;
@@ -58,8 +56,8 @@ export function compileReach(hosts: readonly HostRule[] | null): Reach {
         return bad('REFERENCE_INVALID', `${safeText(name, 300)} is no repository of a registry`);
       }
       const { registry } = repository;
-      const found = compiled.find(({ host }) => matchesHost(host, registry));
-      if (found === undefined) {
+      const found = findRule(compiled, registry);
+      if (found === null) {
         return bad('REGISTRY_NOT_LISTED', `the registry ${registry} is not among those that may be contacted; list it under registries in the configuration`);
       }
       const { rule } = found;

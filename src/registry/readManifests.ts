@@ -29,7 +29,11 @@ export function createManifests(ask: AskRegistry, limits: RegistryLimits): Pick<
 
   const manifest: Registry['manifest'] = async (repository, reference, call) => {
     if ('tag' in reference) {
-      return isTag(reference.tag) ? await fetch(repository, reference, call) : bad('REFERENCE_INVALID', 'the tag has characters that a tag can not have');
+      if (!isTag(reference.tag)) return bad('REFERENCE_INVALID', 'the tag has characters that a tag can not have');
+      const tagged = await fetch(repository, reference, call);
+      // Whoever asks for a tag asks for its digest next.
+      if (tagged.ok) store.keep(repository, tagged.value.digest, call.access.key, tagged.value);
+      return tagged;
     }
     const { digest } = reference;
     return await store.read({ repository, digest, what: describeContent(repository, reference) }, call, (own) => fetch(repository, reference, own));
@@ -37,8 +41,8 @@ export function createManifests(ask: AskRegistry, limits: RegistryLimits): Pick<
 
   return {
     manifest,
+    // Never from memory: it is asked whether the registry still has it.
     async has(repository, digest, call) {
-      if (store.kept(repository, digest, call.access.key) !== null) return good(true);
       const what = describeContent(repository, { digest });
       const reply = await ask({ repository, operation: 'head', path: ['manifests', digest], accept: acceptedTypes, longest: 0, what }, call);
       if (!reply.ok) return reply;

@@ -62,14 +62,9 @@ export function describeContent(repository: Repository, reference: { readonly di
   return 'digest' in reference ? `${repositoryName(repository)}@${reference.digest}` : `${repositoryName(repository)}:${reference.tag}`;
 }
 
-/** An answer: the registry says that there is none. */
-export function unknownContent(repository: Repository, what: string): Outcome<never> {
-  return bad('MANIFEST_UNKNOWN', `${repository.registry} has no ${what}`);
-}
-
 /** A reply with the content asked for, or what its status means. */
 export function expectContent(reply: Reply, repository: Repository, what: string): Outcome<Reply> {
   if (reply.status === 200) return good(reply);
-  if (reply.status === 404) return unknownContent(repository, what);
+  if (reply.status === 404) return bad('MANIFEST_UNKNOWN', `the registry has no ${what}`);
   return bad('RESPONSE_INVALID', `${repository.registry} answered with the unexpected status ${reply.status} for ${what}`);
 }

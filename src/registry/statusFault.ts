@@ -40,6 +40,7 @@ export function unexpectedStatus(host: string, status: number, what: string): Fa
 export function readRetryAfter(value: string | string[] | undefined, now: number): number | null {
   if (typeof value !== 'string') return null;
   if (/^\d{1,9}$/.test(value.trim())) return Number(value.trim()) * 1000;
-  const at = Date.parse(value);
+  // Date.parse alone takes many a text for a date.
+  const at = /^[A-Z][a-z]{2,8}, /.test(value) ? Date.parse(value) : Number.NaN;
   return Number.isNaN(at) ? null : Math.max(0, at - now);
 }

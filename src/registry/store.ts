@@ -11,6 +11,8 @@ import { createFlights } from './flights.ts';
  */
 export interface Store<T> {
   kept(repository: Repository, digest: Digest, access: string): T | null;
+  /** Keeps what was read in another way. */
+  keep(repository: Repository, digest: Digest, access: string, value: T): void;
   /** Callers share a request only where `flight` is the same too. */
   read(
     place: { readonly repository: Repository; readonly digest: Digest; readonly what: string; readonly flight?: string },
@@ -26,6 +28,9 @@ export function createStore<T extends object>(longest: number, flight: number, w
   const keyOf = ({ registry, repository }: Repository, digest: string, access: string): string => JSON.stringify([registry, repository, digest, access]);
   return {
     kept: (repository, digest, access) => cache.get(keyOf(repository, digest, access)) ?? null,
+    keep: (repository, digest, access, value) => {
+      cache.set(keyOf(repository, digest, access), value);
+    },
     async read({ repository, digest, what, flight: shared = '' }, call, fetch) {
       const key = keyOf(repository, digest, call.access.key);
       const kept = cache.get(key);

@@ -1,10 +1,12 @@
-import { Agent, buildConnector, type Dispatcher } from 'undici';
+import { Agent, type Dispatcher } from 'undici';
 import { bad, type FaultCode, fault, good, type Outcome } from '../domain/fault.ts';
 import { safeText } from '../domain/text.ts';
-import { AddressRefused, type AddressScope, allowsAddress, guardedLookup, type Resolve } from './address.ts';
+import type { Resolve } from './address.ts';
+import { readBody } from './body.ts';
+import { guardedConnector } from './connect.ts';
 import type { RegistryLimits } from './limits.ts';
 import { type AttemptFault, networkFault } from './networkFault.ts';
-import { addressScope, allowsDerived, type CompiledRule, type Place } from './reach.ts';
+import { allowsDerived, type CompiledRule, type Place } from './reach.ts';
 import { createSlots } from './slots.ts';
 
 export type Operation = 'manifest' | 'head' | 'blob' | 'referrers' | 'token';
@@ -58,9 +60,6 @@ export interface TransportParts {
   onRequest(event: RequestEvent): void;
 }
 
-/** Bytes of an unwanted body that are read to keep the connection. */
-const spareBody = 64 * 1024;
-
 export function createTransport({ limits, resolve, onRequest }: TransportParts): Transport {
   const agents = new Map<CompiledRule, Agent>();
   const slots = createSlots(limits.perHost, limits.queue);
@@ -97,7 +96,12 @@ export function createTransport({ limits, resolve, onRequest }: TransportParts):
         path: `${ask.url.pathname}${ask.url.search}`,
         method: ask.method,
         // Digests are of the bytes as they are stored.
-        headers: { ...ask.headers, 'accept-encoding': 'identity', ...(ask.authorization === null ? {} : { authorization: ask.authorization }) },
+        headers: {
+          ...ask.headers,
+          'user-agent': 'tidewaiter',
+          'accept-encoding': 'identity',
+          ...(ask.authorization === null ? {} : { authorization: ask.authorization }),
+        },
         body: ask.body,
         signal: AbortSignal.any([signal, own]),
       });
@@ -153,34 +157,6 @@ function follow(ask: Ask, reply: Reply): Outcome<Ask> {
   return good({ ...ask, url, authorization: url.origin === ask.url.origin ? ask.authorization : null });
 }
 
-async function readBody(response: Dispatcher.ResponseData, ask: Ask): Promise<Outcome<Buffer>> {
-  const { body, headers, statusCode } = response;
-  const host = ask.url.host;
-  const tooLong = (): Outcome<Buffer> => bad('LIMIT_EXCEEDED', `${host} answered with more than ${ask.longest} bytes`);
-  if (ask.method === 'HEAD' || statusCode !== 200) {
-    await body.dump({ limit: spareBody });
-    return good(Buffer.alloc(0));
-  }
-  const encoding = headers['content-encoding'];
-  const declared = Number(headers['content-length']);
-  const refused = encoding !== undefined && encoding !== 'identity' ? bad('RESPONSE_INVALID', `${host} answered with an encoding that nobody asked for`) : null;
-  if (refused !== null || declared > ask.longest) {
-    body.on('error', () => {});
-    body.destroy();
-    return refused ?? tooLong();
-  }
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    const bytes: Buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk);
-    length += bytes.length;
-    // Leaving the loop destroys the stream, and with it the connection.
-    if (length > ask.longest) return tooLong();
-    chunks.push(bytes);
-  }
-  return good(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, length));
-}
-
 function interrupted(host: string, signal: AbortSignal, own: AbortSignal, milliseconds: number): AttemptFault | null {
   if (signal.aborted) return { fault: fault('DEADLINE_EXCEEDED', `${host} did not answer before the deadline`), retry: false, after: null };
   if (own.aborted) return { fault: fault('REGISTRY_UNAVAILABLE', `${host} did not answer within ${milliseconds} ms`), retry: true, after: null };
@@ -189,23 +165,4 @@ function interrupted(host: string, signal: AbortSignal, own: AbortSignal, millis
 
 function final(outcome: Extract<Outcome<never>, { ok: false }>): Attempt {
   return { ok: false, fault: outcome.fault, retry: false, after: null };
-}
-
-/** Connects only to addresses that the rule allows for the host: checked for literals here, for names after DNS. */
-function guardedConnector(rule: CompiledRule, timeout: number, resolve: Resolve): buildConnector.connector {
-  const connectors = new Map<AddressScope, buildConnector.connector>();
-  const connectorOf = (scope: AddressScope): buildConnector.connector => {
-    const known = connectors.get(scope);
-    if (known !== undefined) return known;
-    const made = buildConnector({ allowH2: false, timeout, lookup: guardedLookup(scope, resolve), ...(rule.ca === null ? {} : { ca: rule.ca }) });
-    connectors.set(scope, made);
-    return made;
-  };
-  return (options, callback) => {
-    const { hostname, protocol, port } = options;
-    const bracketed = hostname.includes(':') ? `[${hostname}]` : hostname;
-    const scope = addressScope(rule, new URL(`${protocol}//${bracketed}${port === '' ? '' : `:${port}`}`));
-    if (/^[0-9.]+$|:/.test(hostname) && !allowsAddress(hostname, scope)) return callback(new AddressRefused('an address that may not be connected to'), null);
-    connectorOf(scope)(options, callback);
-  };
 }

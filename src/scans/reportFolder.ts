@@ -14,7 +14,7 @@ export interface FolderLimits {
   readonly bytes: number;
 }
 
-export const folderLimits: FolderLimits = { files: 10_000, fileBytes: 64 << 20, bytes: 512 << 20 };
+const folderLimits: FolderLimits = { files: 10_000, fileBytes: 64 << 20, bytes: 512 << 20 };
 
 /** What a folder of reports held when it was last read. */
 export interface FolderContent {

@@ -7,8 +7,8 @@ const day = 86_400_000;
 /** A clock that runs behind ours must still find a new certificate valid. */
 const backdate = 3_600_000;
 
-export const authorityLife = 3650 * day;
-export const servingLife = 90 * day;
+const authorityLife = 3650 * day;
+const servingLife = 90 * day;
 
 export interface KeyAndCertificate {
   /** PEM. */

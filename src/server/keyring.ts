@@ -28,7 +28,7 @@ export async function renewKeyring(old: Keyring | null, names: readonly string[]
       caKey: authority.key,
       cert: serving.cert,
       key: serving.key,
-      path: old?.path ?? randomBytes(32).toString('base64url'),
+      path: old?.path ?? randomBytes(32).toString('hex'),
     };
     return { keyring, reason: old === null ? 'there was none' : held === null ? 'it could not be read' : 'its authority has expired' };
   }
@@ -45,7 +45,7 @@ export async function renewKeyring(old: Keyring | null, names: readonly string[]
 }
 
 /** Two thirds of a certificate's life, in milliseconds since the epoch. */
-export function renewalTime(certificate: X509Certificate): number {
+function renewalTime(certificate: X509Certificate): number {
   const from = certificate.validFromDate.getTime();
   return from + ((certificate.validToDate.getTime() - from) * 2) / 3;
 }

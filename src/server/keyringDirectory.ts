@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Keyring, KeyringStore, StoredKeyring } from '../domain/certificate.ts';
+import { type Keyring, type KeyringStore, keyringPath, type StoredKeyring } from '../domain/certificate.ts';
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { safeText } from '../domain/text.ts';
 
-const schema = z.object({ ca: z.string(), caKey: z.string(), cert: z.string(), key: z.string(), path: z.string().regex(/^[A-Za-z0-9_-]{16,128}$/) });
+const schema = z.object({ ca: z.string(), caKey: z.string(), cert: z.string(), key: z.string(), path: z.string().regex(keyringPath) });
 
 /** The authority's certificate, for those who call the webhook: `curl --cacert`. Written for people, never read. */
 const authorityFile = 'ca.crt';

@@ -4,5 +4,5 @@ import type { SignerKind } from './signer.ts';
 /** Every kind of signer. A new one is a new file here and a line below. */
 export const signerKinds = { 'cosign-key': cosignKey } satisfies Record<string, SignerKind>;
 
-export { createLayouts, type LayoutLimits, type Layouts } from './layouts.ts';
-export type { Signer, SignerKind, SignerParts } from './signer.ts';
+export { createLayouts, type LayoutLimits } from './layouts.ts';
+export type { Signer, SignerKind } from './signer.ts';

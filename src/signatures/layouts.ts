@@ -67,9 +67,9 @@ export function createLayouts(registry: Registry, limits: Partial<LayoutLimits> 
     const reading = openReading(registry, repository, digest, { signal: AbortSignal.timeout(bounds.readFor), access }, bounds);
     const glimpses = await Promise.all([readLegacySignatures(reading), readLegacyAttestations(reading), readBundles(reading)]);
     const outcome = union(glimpses);
-    // A fault is never kept, and no attachment that might be one of several.
-    if (outcome.ok && outcome.value.faults.length === 0) {
-      const none = outcome.value.claims.length === 0 && outcome.value.malformed.length === 0;
+    // An outage is never kept. That there is too much is an answer: asking again would only fetch it again.
+    if (outcome.ok && outcome.value.faults.every(({ code, transient }) => code === 'LIMIT_EXCEEDED' && !transient)) {
+      const none = outcome.value.claims.length === 0;
       kept.set(key, outcome.value, { ttl: none ? bounds.keepNoneFor : bounds.keepFor });
     }
     return outcome;

@@ -20,7 +20,7 @@ import {
   vulnPredicateType,
 } from '../fakes/publish.ts';
 import { type RealRegistry, startRealRegistry } from '../fakes/realRegistry.ts';
-import { bareRegistry, lookWith, makeSigner, subjectOf } from '../unit/signatures/support.ts';
+import { lookWith, makeSigner, openRegistry, subjectOf } from '../unit/signatures/support.ts';
 import { type Cosign, type Form, startCosign } from './cosignTool.ts';
 
 const kinds: readonly KeyKind[] = ['p256', 'p384', 'p521', 'rsa2048'];
@@ -45,7 +45,7 @@ const refer = (image: PublishedImage): string => `${new URL(image.place.registry
 const tagOf = (image: PublishedImage, suffix: string): string => `${image.digest.replace(':', '-')}.${suffix}`;
 
 async function look(image: PublishedImage, key: KeyPair, annotations: Readonly<Record<string, string>> = {}): Promise<Finds> {
-  return lookWith(await makeSigner(bareRegistry, { key, annotations }), subjectOf(image));
+  return lookWith(await makeSigner(openRegistry(new URL(image.place.registry).host), { key, annotations }), subjectOf(image));
 }
 const isSigned = async (image: PublishedImage, key: KeyPair, annotations?: Readonly<Record<string, string>>): Promise<boolean> =>
   (await look(image, key, annotations)).signatures.length > 0;

@@ -1,14 +1,17 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { type ScanKind, scanKinds } from '../../src/scans/index.ts';
 import { amd64, partsOf, subjectOf } from '../unit/scans/fixtures.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'reports-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 /** One good entry of each kind, so that a kind without one fails here. */
 const examples: Record<keyof typeof scanKinds, Readonly<Record<string, unknown>>> = {
   'trivy-attestation': { signers: ['ci'] },
-  'trivy-directory': { path: mkdtempSync(join(tmpdir(), 'reports-')) },
+  'trivy-directory': { path: folder },
 };
 
 describe.each(Object.entries<ScanKind>(scanKinds))('every scan kind: %s', (kind, entry) => {

@@ -62,7 +62,8 @@ export async function startKubernetes(): Promise<FakeKubernetes> {
     if (type !== 'application/json-patch+json') return status(415);
     const operations: Operation[] = JSON.parse(body);
     const changed = structuredClone(held);
-    return applyPatch(changed, operations).some((fault) => fault !== null) ? status(422) : { status: 200, object: store(path, changed) };
+    const failed = applyPatch(changed, operations).some((fault) => fault !== null);
+    return failed || !hasValidPaths(changed) ? status(422) : { status: 200, object: store(path, changed) };
   };
 
   const authority = await issueAuthority(Date.now());
@@ -104,6 +105,12 @@ export async function startKubernetes(): Promise<FakeKubernetes> {
         server.closeAllConnections();
       }),
   };
+}
+
+/** Each segment of `clientConfig.service.path` is a DNS-1123 subdomain, or the API server answers 422. */
+function hasValidPaths(object: FakeObject): boolean {
+  const paths = JSON.stringify(object).match(/(?<="path":")[^"]*/g) ?? [];
+  return paths.every((path) => /^(\/[a-z0-9]([a-z0-9.-]*[a-z0-9])?)+$/.test(path));
 }
 
 /** As the API server says no, with a message that must never be repeated to anybody. */

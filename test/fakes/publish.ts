@@ -14,7 +14,7 @@
  */
 
 export { type ImageOptions, type PublishedImage, publishImage } from './publish/image.ts';
-export { type KeyKind, type KeyPair, makeKey, readKey, signBytes } from './publish/keys.ts';
+export { type KeyKind, type KeyPair, makeKey, signBytes } from './publish/keys.ts';
 export { appendLayers, getManifest, type Place, pushBlob, pushManifest, pushReferrer, type RegistryDescriptor } from './publish/push.ts';
 export { attest, bundleOf, envelope, legacyPayload, type SignOptions, signBundle, signLegacy, statement } from './publish/sign.ts';
 export { type ReportFinding, trivyReport, vulnPredicate, vulnPredicateType } from './publish/trivy.ts';

@@ -17,7 +17,13 @@ export interface KubectlOptions {
  * Runs kubectl and waits for it without blocking: the webhook it may have to wait for often lives in this very process. Ends it
  * after a minute.
  */
-export function runKubectl(binary: string, kubeconfig: string, home: string, args: readonly string[], { input, user }: KubectlOptions = {}): Promise<KubectlResult> {
+export function runKubectl(
+  binary: string,
+  kubeconfig: string,
+  home: string,
+  args: readonly string[],
+  { input, user }: KubectlOptions = {},
+): Promise<KubectlResult> {
   return new Promise((resolve, reject) => {
     const all = ['--kubeconfig', kubeconfig, ...(user === undefined ? [] : ['--context', user]), ...args];
     // A home of its own: no discovery cache of another cluster, none left behind.

@@ -5,7 +5,10 @@ import type { Cluster } from './cluster.ts';
  * API server checks the certificate against `NAME.NAMESPACE.svc`. An ExternalName maps no ports: `clientConfig.service.port` is the
  * port that the webhook really listens on.
  */
-export async function applyWebhookService(cluster: Cluster, service: { readonly namespace: string; readonly name: string; readonly port: number }): Promise<void> {
+export async function applyWebhookService(
+  cluster: Cluster,
+  service: { readonly namespace: string; readonly name: string; readonly port: number },
+): Promise<void> {
   const { namespace, name, port } = service;
   const object = {
     apiVersion: 'v1',

@@ -13,6 +13,8 @@ export class SinkQueue {
   readonly #limit: number;
   #waiting: { readonly lines: Buffer; readonly entries: number }[] = [];
   #bytes = 0;
+  /** Entries that wait or are on their way. */
+  #held = 0;
   #lost = 0;
   #losing = false;
   #draining: Promise<void> | null = null;
@@ -39,6 +41,7 @@ export class SinkQueue {
     }
     this.#waiting.push({ lines, entries });
     this.#bytes += lines.length;
+    this.#held += entries;
     this.#draining ??= this.#drain().finally(() => {
       this.#draining = null;
     });
@@ -50,8 +53,7 @@ export class SinkQueue {
     const timer = setTimeout(resolve, wait);
     await Promise.race([this.#draining ?? Promise.resolve(), late]);
     clearTimeout(timer);
-    const left = this.#waiting.reduce((sum, { entries }) => sum + entries, 0);
-    if (left > 0) this.#lose(left, 'it did not take them before the end');
+    if (this.#held > 0) this.#lose(this.#held, 'it did not take them before the end');
     this.#waiting = [];
     await this.#sink.close();
   }
@@ -64,6 +66,7 @@ export class SinkQueue {
       const lines = Buffer.concat(batches.map((batch) => batch.lines));
       const outcome = await this.#sink.write(lines);
       this.#bytes -= lines.length;
+      this.#held -= entries;
       if (!outcome.ok) this.#lose(entries, outcome.fault.message);
       else if (this.#losing) {
         this.#losing = false;

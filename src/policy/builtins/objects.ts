@@ -29,9 +29,13 @@ function isObjectSubset(whole: Extract<RegoValue, { kind: 'object' }>, part: Ext
     const found = whole.entries.find(([other]) => compareRegoValues(key, other) === 0);
     if (found === undefined) return false;
     if (compareRegoValues(found[1], value) === 0) return true;
-    // Only alike kinds are looked into, and a set against an array.
-    return isSubset(found[1], value) === true;
+    // Below the top a set is not looked for in an array.
+    return kindOf(found[1]) === kindOf(value) && isSubset(found[1], value) === true;
   });
+}
+
+function kindOf(value: RegoValue): string {
+  return typeof value === 'object' && value !== null ? value.kind : typeof value;
 }
 
 function has(items: readonly RegoValue[], item: RegoValue): boolean {

@@ -5,7 +5,7 @@ interface Version {
   readonly pre: readonly string[];
 }
 
-/** https://semver.org/spec/v2.0.0.html, with what OPA adds or leaves out shown by the conformance test. */
+/** https://semver.org/spec/v2.0.0.html; OPA lets a leading v pass. */
 export const semverBuiltins: Readonly<Record<string, HostBuiltin>> = {
   'semver.is_valid': (value) => String(parse(textOf(value)) !== null),
   'semver.compare': (a, b) => {
@@ -15,10 +15,15 @@ export const semverBuiltins: Readonly<Record<string, HostBuiltin>> = {
   },
 };
 
+const number = '(0|[1-9]\\d*)';
+const word = '(?:0|[1-9]\\d*|\\d*[A-Za-z-][0-9A-Za-z-]*)';
+const form = new RegExp(`^v?${number}\\.${number}\\.${number}(?:-(${word}(?:\\.${word})*))?(?:\\+[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*)?$`);
+
 function parse(text: string | null): Version | null {
-  const parts = /^(\d{1,19})\.(\d{1,19})\.(\d{1,19})(?:-([0-9A-Za-z.-]+))?(?:\+([0-9A-Za-z.-]+))?$/.exec(text ?? '');
+  const parts = form.exec(text ?? '');
   if (parts === null) return null;
   const numbers = [parts[1], parts[2], parts[3]].map((part) => BigInt(part ?? '0'));
+  if (numbers.some((n) => n > 9_223_372_036_854_775_807n)) return null;
   const [major = 0n, minor = 0n, patch = 0n] = numbers;
   return { numbers: [major, minor, patch], pre: parts[4] === undefined ? [] : parts[4].split('.') };
 }

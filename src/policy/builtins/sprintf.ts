@@ -1,8 +1,8 @@
 import { printRegoValue, quoteGo, type RegoValue } from './value.ts';
 
-/** An argument as OPA hands it to Go's fmt: whole numbers as int or *big.Int, others as float64, all else as text. */
+/** An argument as OPA hands it to Go's fmt: whole numbers as int64 or *big.Int, others as float64, all else as text. */
 type Argument =
-  | { readonly type: 'int' | '*big.Int'; readonly value: bigint }
+  | { readonly type: 'int64' | '*big.Int'; readonly value: bigint }
   | { readonly type: 'float64'; readonly value: number }
   | { readonly type: 'string'; readonly value: string };
 
@@ -31,7 +31,7 @@ export function sprintf(format: string, values: readonly RegoValue[]): string {
   let reordered = false;
   const star = (): number | null => {
     const arg = args[next++];
-    return arg?.type === 'int' && arg.value > -1000n && arg.value < 1000n ? Number(arg.value) : null;
+    return arg?.type === 'int64' && arg.value > -1000n && arg.value < 1000n ? Number(arg.value) : null;
   };
   const text = format.replace(directive, (whole, flags: string, at1?: string, width?: string, at2?: string, precision?: string, at3?: string, verb = '') => {
     if (verb === '') return '%!(NOVERB)';
@@ -52,7 +52,8 @@ export function sprintf(format: string, values: readonly RegoValue[]): string {
     const negative = widthOf !== null && widthOf < 0;
     return write(arg, {
       minus: flags.includes('-') || negative,
-      plus: flags.includes('+'),
+      // With %v it means field names of structs, and there are none.
+      plus: flags.includes('+') && verb !== 'v',
       sharp: flags.includes('#'),
       space: flags.includes(' '),
       zero: flags.includes('0') && !flags.includes('-') && !negative,
@@ -72,7 +73,7 @@ function argumentOf(value: RegoValue): Argument {
   if (value === null || typeof value === 'boolean' || value.kind !== 'number') return { type: 'string', value: printRegoValue(value) };
   if (!/^-?[0-9]+$/.test(value.text)) return { type: 'float64', value: Number(value.text) };
   const whole = BigInt(value.text);
-  return { type: BigInt.asIntN(64, whole) === whole ? 'int' : '*big.Int', value: whole };
+  return { type: BigInt.asIntN(64, whole) === whole ? 'int64' : '*big.Int', value: whole };
 }
 
 function plain(verb: string): Form {
@@ -136,9 +137,9 @@ function writeFloat(value: number, form: Form): string | null {
   const { verb, precision } = form;
   const magnitude = Math.abs(value);
   let digits: string;
-  if (verb === 'f' || verb === 'F') digits = magnitude.toFixed(Math.min(precision ?? 6, 100));
-  else if (verb === 'e' || verb === 'E') digits = exponent(magnitude.toExponential(Math.min(precision ?? 6, 100)));
-  else if (verb === 'g' || verb === 'G' || verb === 'v') digits = general(magnitude, precision, verb === 'v' || precision === null ? 21 : precision);
+  if (verb === 'f' || verb === 'F') digits = fixed(magnitude, Math.min(precision ?? 6, 100));
+  else if (verb === 'e' || verb === 'E') digits = exponent(scientific(magnitude, Math.min(precision ?? 6, 100)));
+  else if (verb === 'g' || verb === 'G' || verb === 'v') digits = general(magnitude, precision, precision ?? 6);
   else if (verb === 'b' || verb === 'x' || verb === 'X') throw new Error(`sprintf: %${verb} of a fraction is not supported`);
   else return null;
   if (form.sharp) throw new Error('sprintf: the flag # is not supported for fractions');
@@ -146,9 +147,31 @@ function writeFloat(value: number, form: Form): string | null {
   return padNumber(sign(value < 0 || Object.is(value, -0), form), verb === 'E' || verb === 'G' ? digits.toUpperCase() : digits, form);
 }
 
-/** Go's %g: the shortest digits that read back the same, or as many as asked for, without trailing zeros. */
+// JavaScript rounds an exact half up, Go to the even digit. A half has one digit more than is asked for, so 100 digits show it.
+
+function fixed(value: number, precision: number): string {
+  // From 1e21 on toFixed writes an exponent; such numbers are whole.
+  if (value >= 1e21) return Number.isFinite(value) ? BigInt(value).toString() + (precision > 0 ? `.${'0'.repeat(precision)}` : '') : '';
+  const exact = value.toFixed(100);
+  const end = exact.length - 100 + precision;
+  return isEvenHalf(exact, end) ? exact.slice(0, precision === 0 ? end - 1 : end) : value.toFixed(precision);
+}
+
+function scientific(value: number, precision: number): string {
+  const [digits = '', power = ''] = value.toExponential(100).split('e');
+  const end = 2 + precision;
+  return isEvenHalf(digits, end) ? `${digits.slice(0, precision === 0 ? 1 : end)}e${power}` : value.toExponential(precision);
+}
+
+/** Whether what follows `end` is exactly a half, and the digit before it even. */
+function isEvenHalf(digits: string, end: number): boolean {
+  const last = digits.slice(0, end).replace('.', '').at(-1) ?? '';
+  return /^50*$/.test(digits.slice(end)) && '02468'.includes(last);
+}
+
+/** Go's %g: the shortest digits that read back the same, or as many as asked for, without trailing zeros; large and small ones with exponent. */
 function general(value: number, precision: number | null, limit: number): string {
-  const digits = precision === null ? value.toExponential() : value.toExponential(Math.min(Math.max(precision - 1, 0), 100));
+  const digits = precision === null ? value.toExponential() : scientific(value, Math.min(Math.max(precision - 1, 0), 100));
   const [mantissa = '', power = '0'] = digits.split('e');
   const shortest = mantissa.includes('.') ? mantissa.replace(/\.?0+$/, '') : mantissa;
   const exp = Number(power);

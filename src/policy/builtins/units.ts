@@ -16,7 +16,7 @@ export const unitBuiltins: Readonly<Record<string, HostBuiltin>> = {
   'units.parse_bytes': (value) => {
     const parts = split(textOf(value));
     if (parts === null) return undefined;
-    const unit = parts.unit.toLowerCase().replace(/b$/, '');
+    const unit = parts.unit.toLowerCase().replace(/(?<=.)b$/, '');
     const scale = decimal[unit] ?? binary[unit];
     if (scale === undefined) return undefined;
     const total = parts.digits * scale;

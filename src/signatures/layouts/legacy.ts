@@ -1,3 +1,4 @@
+import { isTag } from '../../domain/image.ts';
 import type { Descriptor } from '../../domain/registry.ts';
 import type { Purpose } from '../claim.ts';
 import { decodeLegacyAttestation, decodeLegacySignature, envelopeType, simpleSigningType } from '../decode.ts';
@@ -22,7 +23,10 @@ interface LegacyTag {
 
 async function readTag(reading: Reading, kind: LegacyTag): Promise<Glimpse> {
   const { layers: most } = reading.limits;
-  const tagged = await reading.manifest({ tag: `${reading.digest.replace(':', '-')}.${kind.suffix}` });
+  const tag = `${reading.digest.replace(':', '-')}.${kind.suffix}`;
+  // That of a SHA-512 digest is longer than a tag can be.
+  if (!isTag(tag)) return nothing;
+  const tagged = await reading.manifest({ tag });
   if (!tagged.ok) return tagged.fault.code === 'MANIFEST_UNKNOWN' ? nothing : couldNotLook(tagged.fault);
   const { layers } = tagged.value;
   // cosign appends: the newest are the last.

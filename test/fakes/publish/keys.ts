@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 
 export type KeyKind = 'p256' | 'p384' | 'p521' | 'rsa2048' | 'rsa3072' | 'ed25519';
 
@@ -13,19 +13,14 @@ export interface KeyPair {
 }
 
 export function makeKey(kind: KeyKind = 'p256'): KeyPair {
-  return readKey(generate(kind), kind);
-}
-
-/** A key pair from its private half, as an object or as PEM. */
-export function readKey(privateKey: KeyObject | string, kind: KeyKind): KeyPair {
-  const key = typeof privateKey === 'string' ? createPrivateKey(privateKey) : privateKey;
-  const publicKey = createPublicKey(key);
+  const privateKey = generate(kind);
+  const publicKey = createPublicKey(privateKey);
   return {
     kind,
-    privateKey: key,
+    privateKey,
     publicKey,
     publicPem: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
-    privatePem: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    privatePem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   };
 }
 

@@ -23,7 +23,7 @@ export interface RegistryDescriptor {
 
 export const ociManifest = 'application/vnd.oci.image.manifest.v1+json';
 export const ociIndex = 'application/vnd.oci.image.index.v1+json';
-export const emptyConfig = 'application/vnd.oci.empty.v1+json';
+const emptyConfig = 'application/vnd.oci.empty.v1+json';
 
 /** Host and port, as image references name the registry. */
 export function registryHost(place: Place): string {

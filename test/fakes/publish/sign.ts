@@ -4,9 +4,9 @@ import type { PublishedImage } from './image.ts';
 import { type KeyPair, signBytes } from './keys.ts';
 import { appendLayers, type Place, pushBlob, pushReferrer, type RegistryDescriptor, registryHost } from './push.ts';
 
-export const bundleType = 'application/vnd.dev.sigstore.bundle.v0.3+json';
-export const inTotoType = 'application/vnd.in-toto+json';
-export const signPredicate = 'https://sigstore.dev/cosign/sign/v1';
+const bundleType = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+const inTotoType = 'application/vnd.in-toto+json';
+const signPredicate = 'https://sigstore.dev/cosign/sign/v1';
 
 export interface SignOptions {
   /** Signed together with the digest. */

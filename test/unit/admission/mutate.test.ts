@@ -19,6 +19,12 @@ describe('/mutate', () => {
     expect(patched(object, answer).spec.containers[0]?.image).toBe(mirrored);
   });
 
+  it('pins where no mirror rule is', async () => {
+    const object = pod(['nginx:1.27']);
+    const answer = await setUp().mutate(request(object));
+    expect(patched(object, answer).spec.containers[0]?.image).toBe(`docker.io/library/nginx:1.27@${nginx}`);
+  });
+
   it.each([
     ['absent', undefined, [{ name: 'harbor' }]],
     ['empty', [], [{ name: 'harbor' }]],

@@ -3,12 +3,13 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { verifyChain } from '../../../src/audit/verify.ts';
 
 /** Runs the writer on a folder until it said so many records are durable, kills it, and returns what it said. */
 async function killAfter(directory: string, records: number): Promise<readonly string[]> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'writer.ts'), directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./writer.ts', import.meta.url)), directory], { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     said += text;

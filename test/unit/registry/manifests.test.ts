@@ -27,6 +27,15 @@ describe('a manifest', () => {
     expect(codeOf(await ours.manifest(at(registry), { tag: '1' }, call()))).toBe('RESPONSE_INVALID');
   });
 
+  it('that is a good one, but another than was asked for, is RESPONSE_INVALID', async () => {
+    const registry = await fake();
+    const image = registry.pushImage({ repository });
+    registry.pushImage({ repository, tag: 'other' });
+    const body = registry.content.manifest(repository, 'other')?.bytes ?? Buffer.alloc(0);
+    registry.inject({ match: '/manifests/', does: { kind: 'status', status: 200, headers: { 'content-type': manifestType }, body } });
+    expect(codeOf(await client([plain(registry)]).manifest(at(registry), { digest: image.digest }, call()))).toBe('RESPONSE_INVALID');
+  });
+
   it.each([`sha256:${'1'.repeat(64)}`, 'sha256:zz', 'md5:0'])('whose registry claims the digest %s for a tag is RESPONSE_INVALID', async (claim) => {
     const registry = await fake();
     registry.pushImage({ repository, tag: '1' });

@@ -100,6 +100,15 @@ describe('an address found by DNS', () => {
   });
 });
 
+describe('an address written as host', () => {
+  it('that a wildcard happens to match is not connected to', async () => {
+    const registry = await fake({ tls });
+    const outcome = await client([rule(`*.0.0.1${port(registry.host)}`)]).manifest({ registry: registry.host, repository }, { tag: '1' }, call());
+    expect(codeOf(outcome)).toBe('REGISTRY_NOT_LISTED');
+    expect(registry.count()).toBe(0);
+  });
+});
+
 describe('TLS', () => {
   it('by an authority that is not trusted is REGISTRY_UNAVAILABLE, pointing at caFile', async () => {
     const registry = await fake({ tls });
@@ -185,6 +194,25 @@ describe('a redirect', () => {
         ),
       ),
     ).toBe('RESPONSE_INVALID');
+  });
+
+  it('does not take the credentials along to the pages behind it', async () => {
+    const store = await fake({ tls });
+    const registry = await fake({ tls, auth: { kind: 'basic', username: 'pat', password: 'secret' } });
+    const image = store.pushImage({ repository });
+    for (const content of ['a', 'b']) {
+      store.pushArtifact({ repository, subject: image, artifactType: 'text/plain', layers: [{ bytes: Buffer.from(content), mediaType: 'text/plain' }] });
+    }
+    store.referrersPage = 1;
+    const host = `registry.test${port(registry.host)}`;
+    const pages = `blobs.test${port(store.host)}`;
+    registry.inject({ match: '/referrers/', does: { kind: 'redirect', location: `https://${pages}{path}` } });
+    const { resolve } = dns('127.0.0.1');
+    const ours = client([rule(host, { alsoHosts: [pages] })], { resolve, keychain: keychain(pat) });
+    // So that the password is known to be wanted.
+    await ours.manifest({ registry: host, repository }, { tag: '1' }, call());
+    expect(unwrap(await ours.referrers({ registry: host, repository }, image.digest, call())).descriptors).toHaveLength(2);
+    expect(store.requests.map(({ authorization }) => authorization)).toEqual([null, null]);
   });
 
   it('to a host that then demands credentials gets none', async () => {

@@ -6,7 +6,7 @@ import { good, type Outcome } from '../../../src/domain/fault.ts';
 import { ownAccess } from '../../../src/domain/registry.ts';
 import type { ScanParts } from '../../../src/scans/index.ts';
 
-export const now = Date.parse('2026-11-24T20:00:00Z');
+const now = Date.parse('2026-11-24T20:00:00Z');
 
 export function digestOf(text: string): Digest {
   const parsed = parseDigest(`sha256:${createHash('sha256').update(text).digest('hex')}`);

@@ -6,9 +6,14 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { CertificateSource, Keyring } from '../../../src/domain/certificate.ts';
 import { fromFiles } from '../../../src/server/certificateFiles.ts';
+import { openKeyring } from '../../../src/server/certificates.ts';
 import { renewKeyring, splitPem } from '../../../src/server/keyring.ts';
+import { keyringDirectory } from '../../../src/server/keyringDirectory.ts';
 import { selfSigned } from '../../../src/server/selfSigned.ts';
 import { keepLog, makeAuthority, type TestAuthority } from './calls.ts';
+
+/** How long to wait for what will happen: a busy machine is no fault. */
+const patient = { timeout: 10_000 };
 
 const day = 86_400_000;
 const ellipticCurve = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=localhost', '-days', '2'];
@@ -116,7 +121,7 @@ describe('self-made certificates in a directory', () => {
     for (const name of readdirSync(directory)) expect(statSync(join(directory, name)).mode & 0o777).toBe(0o600);
     expect(readdirSync(directory).sort()).toEqual(['ca.crt', 'keyring.1.json']);
     expect(readFileSync(join(directory, 'ca.crt'), 'utf8')).toBe(source.current().ca);
-    expect(source.pathSecret).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(source.pathSecret).toMatch(/^[0-9a-f]{64}$/);
   });
 
   it('are used again after a restart', async () => {
@@ -155,6 +160,16 @@ describe('self-made certificates in a directory', () => {
   it.each([[[]], [['']], [['*.example.com']], [['a b']], [['-a.example']]])('are not made for %j', async (dnsNames) => {
     const opened = await selfSigned({ directory, dnsNames, clock: () => start, log: keepLog() });
     expect(opened).toMatchObject({ ok: false, fault: { code: 'CONFIG_INVALID' } });
+  });
+
+  it('are renewed by themselves, in time', async () => {
+    let now = start;
+    const opened = await openKeyring({ store: keyringDirectory(directory), dnsNames: ['localhost'], clock: () => now, log: keepLog(), every: 10 });
+    if (!opened.ok) throw new Error(opened.fault.message);
+    sources.push(opened.value);
+    const before = opened.value.current().cert;
+    now += 61 * day;
+    await expect.poll(() => opened.value.current().cert, patient).not.toBe(before);
   });
 
   it('stay in use when the directory can no longer be read', async () => {
@@ -244,11 +259,11 @@ describe('certificates from files', () => {
     const told: string[] = [];
     opened.value.onChange(({ cert }) => told.push(cert));
     put(two.serving.cert, one.serving.key);
-    await expect.poll(() => log.lines.length, { timeout: 5000 }).toBe(1);
+    await expect.poll(() => log.lines.length, patient).toBe(1);
     expect(log.lines).toMatchObject([{ level: 'error', fields: { code: 'CONFIG_INVALID' } }]);
     expect(opened.value.current().cert).toBe(one.serving.cert);
     put(two.serving.cert, two.serving.key);
-    await expect.poll(() => told, { timeout: 5000 }).toEqual([two.serving.cert]);
+    await expect.poll(() => told, patient).toEqual([two.serving.cert]);
     expect(opened.value.current()).toEqual({ cert: two.serving.cert, key: two.serving.key, ca: null });
   });
 

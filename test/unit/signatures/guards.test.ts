@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Finds } from '../../../src/domain/evidence.ts';
+import type { Registry } from '../../../src/domain/registry.ts';
 import { decodeBundle } from '../../../src/signatures/decode.ts';
 import { readPublicKey } from '../../../src/signatures/keys.ts';
 import { createVerifier } from '../../../src/signatures/verify.ts';
@@ -22,7 +23,7 @@ import {
   statement,
 } from '../../fakes/publish.ts';
 import { type FakeRegistry, startRegistry } from '../../fakes/registry.ts';
-import { attestationsWith, bareRegistry, lookWith, makeSigner, subjectOf } from './support.ts';
+import { attestationsWith, lookWith, makeSigner, openRegistry, subjectOf } from './support.ts';
 
 const key = makeKey();
 const other = makeKey();
@@ -32,9 +33,11 @@ const simpleSigning = 'application/vnd.dev.cosign.simplesigning.v1+json';
 const v1 = { type: 'https://in-toto.io/Statement/v1' };
 
 let registry: FakeRegistry;
+let client: Registry;
 let count = 0;
 beforeAll(async () => {
   registry = await startRegistry();
+  client = openRegistry(registry.host);
 });
 afterAll(() => registry.close());
 
@@ -57,7 +60,7 @@ async function pushBundle(image: PublishedImage, bundle: object | Buffer, annota
 }
 
 const look = async (image: PublishedImage, entry: Readonly<Record<string, unknown>> = {}): Promise<Finds> =>
-  lookWith(await makeSigner(bareRegistry, { key, ...entry }), subjectOf(image));
+  lookWith(await makeSigner(client, { key, ...entry }), subjectOf(image));
 
 function expectRefused(finds: Finds, reason: string): void {
   expect(finds.signatures).toEqual([]);
@@ -140,14 +143,14 @@ describe('the repository that a legacy signature names', () => {
     const image = await publish();
     await pushLegacy(image, legacyPayload(image.digest, 'index.docker.io/library/nginx'));
     const subject = subjectOf(image, { logical: { registry: 'docker.io', repository: 'library/nginx' } });
-    expect((await lookWith(await makeSigner(bareRegistry, { key }), subject)).signatures).toMatchObject([{ signedRepository: 'docker.io/library/nginx' }]);
+    expect((await lookWith(await makeSigner(client, { key }), subject)).signatures).toMatchObject([{ signedRepository: 'docker.io/library/nginx' }]);
   });
 
   it('may be the mirror that was looked in, or the repository of the signer', async () => {
     const image = await publish();
     await pushLegacy(image, legacyPayload(image.digest, ownName()));
     const subject = subjectOf(image, { logical: { registry: 'docker.io', repository: 'library/nginx' } });
-    expect((await lookWith(await makeSigner(bareRegistry, { key }), subject)).signatures).toHaveLength(1);
+    expect((await lookWith(await makeSigner(client, { key }), subject)).signatures).toHaveLength(1);
     const elsewhere = { registry: registry.origin, repository: 'signatures' };
     const second = await publish();
     await signLegacy(second, key, { place: elsewhere, dockerReference: `${registry.host}/signatures` });
@@ -301,7 +304,7 @@ describe('what is revoked beats everything', () => {
     const [known] = (await look(image)).signatures;
     const keyId = known?.keyId ?? '';
     expect(keyId).toMatch(/^[0-9a-f]{64}$/);
-    const finds = await lookWith(await makeSigner(bareRegistry, { key }, { revoked: { keys: [keyId.toUpperCase()] } }), subjectOf(image));
+    const finds = await lookWith(await makeSigner(client, { key }, { revoked: { keys: [keyId.toUpperCase()] } }), subjectOf(image));
     expect(finds).toMatchObject({ signatures: [], attestations: [] });
     expect(finds.rejected.map(({ message }) => message.includes('its key is revoked'))).toEqual([true, true, true]);
   });
@@ -310,15 +313,15 @@ describe('what is revoked beats everything', () => {
     const image = await publishImage({ registry: registry.origin, repository: 'acme/web', platforms: ['linux/amd64', 'linux/arm64'], content: 'revoked' });
     await signBundle(image, key);
     for (const digest of [image.digest, image.platforms[1]?.digest ?? '']) {
-      const signer = await makeSigner(bareRegistry, { key }, { revoked: { digests: [digest] } });
+      const signer = await makeSigner(client, { key }, { revoked: { digests: [digest] } });
       expectRefused(await lookWith(signer, subjectOf(image)), 'this digest is revoked');
       if (digest === image.digest) expectRefused(await attestationsWith(signer, subjectOf(image), image.digest), 'revoked');
     }
   });
 
   it('and a fact from before the revocation is not one of the signer after it', async () => {
-    const before = await makeSigner(bareRegistry, { key });
-    const after = await makeSigner(bareRegistry, { key }, { revoked: { digests: ['sha256:x'] } });
+    const before = await makeSigner(client, { key });
+    const after = await makeSigner(client, { key }, { revoked: { digests: ['sha256:x'] } });
     expect(after.trust).not.toBe(before.trust);
   });
 });
@@ -330,7 +333,7 @@ describe('attestations', () => {
     await signBundle(image, other);
     await attest(image, other, 'https://example.com/x', {}, 'bundle');
     await attest(image, key, 'https://example.com/x', { mine: true }, 'legacy');
-    const finds = await attestationsWith(await makeSigner(bareRegistry, { key }), subjectOf(image), image.digest);
+    const finds = await attestationsWith(await makeSigner(client, { key }), subjectOf(image), image.digest);
     expect(finds.attestations).toMatchObject([{ predicate: { mine: true } }]);
     expect(finds.rejected).toMatchObject([{ code: 'SIGNER_MISMATCH', message: expect.stringContaining('the attestation') }]);
   });
@@ -340,7 +343,7 @@ describe('attestations', () => {
     await pushBundle(image, bundleOf(envelope(statement(another.digest, 'https://example.com/x', {}), key), key), {
       'dev.sigstore.bundle.predicateType': 'https://example.com/x',
     });
-    expectRefused(await attestationsWith(await makeSigner(bareRegistry, { key }), subjectOf(image), image.digest), 'about another image');
+    expectRefused(await attestationsWith(await makeSigner(client, { key }), subjectOf(image), image.digest), 'about another image');
   });
 
   it('need no annotations', async () => {
@@ -361,7 +364,7 @@ it('counts a claim that lies in two repositories once', async () => {
   }
   const repositories = places.map((repository) => ({ registry: registry.host, repository }));
   const logical = { registry: registry.host, repository: 'acme/web' };
-  expect((await lookWith(await makeSigner(bareRegistry, { key }), subjectOf(image, { repositories, logical }))).signatures).toHaveLength(1);
+  expect((await lookWith(await makeSigner(client, { key }), subjectOf(image, { repositories, logical }))).signatures).toHaveLength(1);
 });
 
 it('neither believes nor chokes on bundles that were altered anywhere', { timeout: 30_000 }, async () => {

@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { bad, good, type Outcome } from '../../../src/domain/fault.ts';
 import type { Registry } from '../../../src/domain/registry.ts';
@@ -17,7 +16,7 @@ import {
   signLegacy,
 } from '../../fakes/publish.ts';
 import { type FakeRegistry, startRegistry } from '../../fakes/registry.ts';
-import { bareRegistry, lookWith, makeSigner, patience, subjectOf } from './support.ts';
+import { lookWith, makeSigner, openRegistry, patience, subjectOf } from './support.ts';
 
 const key = makeKey();
 const other = makeKey();
@@ -25,9 +24,11 @@ const bundleType = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 const outage = async () => bad('REGISTRY_UNAVAILABLE', 'the registry is down');
 
 let registry: FakeRegistry;
+let client: Registry;
 let count = 0;
 beforeAll(async () => {
   registry = await startRegistry();
+  client = openRegistry(registry.host, '127.0.0.1:1');
 });
 afterAll(() => registry.close());
 beforeEach(() => {
@@ -41,8 +42,8 @@ const publish = (): Promise<PublishedImage> => {
 
 /** Fails what matches, of the manifests asked for by tag. */
 const withoutTag = (match: RegExp): Registry => ({
-  ...bareRegistry,
-  manifest: (repository, reference, call) => ('tag' in reference && match.test(reference.tag) ? outage() : bareRegistry.manifest(repository, reference, call)),
+  ...client,
+  manifest: (repository, reference, call) => ('tag' in reference && match.test(reference.tag) ? outage() : client.manifest(repository, reference, call)),
 });
 
 describe('could not look', () => {
@@ -60,7 +61,7 @@ describe('could not look', () => {
     expect(finds).toMatchObject({ signatures: [{ layout: 'bundle' }], faults: [{ code: 'REGISTRY_UNAVAILABLE', transient: true }] });
     const second = await publish();
     await signLegacy(second, key);
-    const half = await lookWith(await makeSigner({ ...bareRegistry, referrers: outage }, { key }), subjectOf(second));
+    const half = await lookWith(await makeSigner({ ...client, referrers: outage }, { key }), subjectOf(second));
     expect(half).toMatchObject({ signatures: [{ layout: 'legacy' }], faults: [{ code: 'REGISTRY_UNAVAILABLE' }] });
   });
 
@@ -76,7 +77,7 @@ describe('could not look', () => {
       { registry: '127.0.0.1:1', repository: 'acme/web' },
       { registry: registry.host, repository: 'acme/web' },
     ];
-    const finds = await lookWith(await makeSigner(bareRegistry, { key }), subjectOf(image, { repositories }));
+    const finds = await lookWith(await makeSigner(client, { key }), subjectOf(image, { repositories }));
     expect(finds).toMatchObject({ signatures: [{ layout: 'legacy' }], faults: [{ code: 'REGISTRY_UNAVAILABLE' }] });
   });
 
@@ -85,10 +86,10 @@ describe('could not look', () => {
     await signLegacy(image, other);
     await signBundle(image, key);
     const manifest = await getManifest(image.place, `${image.digest.replace(':', '-')}.sig`);
-    const [layer] = manifest?.['layers'] as [{ digest: string }];
+    const [layer] = (manifest?.['layers'] ?? []) as [{ digest: string }];
     const broken: Registry = {
-      ...bareRegistry,
-      blob: (repository, blob, longest, call) => (blob.digest === layer.digest ? outage() : bareRegistry.blob(repository, blob, longest, call)),
+      ...client,
+      blob: (repository, blob, longest, call) => (blob.digest === layer.digest ? outage() : client.blob(repository, blob, longest, call)),
     };
     expect(await lookWith(await makeSigner(broken, { key }), subjectOf(image))).toMatchObject({
       signatures: [{ layout: 'bundle' }],
@@ -101,9 +102,9 @@ describe('could not look', () => {
     await signLegacy(image, key);
     let down = true;
     const flaky: Registry = {
-      ...bareRegistry,
-      manifest: (repository, reference, call) => (down ? outage() : bareRegistry.manifest(repository, reference, call)),
-      referrers: (repository, digest, call) => (down ? outage() : bareRegistry.referrers(repository, digest, call)),
+      ...client,
+      manifest: (repository, reference, call) => (down ? outage() : client.manifest(repository, reference, call)),
+      referrers: (repository, digest, call) => (down ? outage() : client.referrers(repository, digest, call)),
     };
     const signer = await makeSigner(flaky, { key });
     expect(await signer.look(subjectOf(image), patience())).toMatchObject({ ok: false });
@@ -113,7 +114,7 @@ describe('could not look', () => {
 
   it('holds for whatever the registry throws', async () => {
     const broken: Registry = {
-      ...bareRegistry,
+      ...client,
       referrers() {
         throw new Error('defect');
       },
@@ -128,7 +129,7 @@ describe('limits', () => {
     for (let i = 0; i < 4; i++) await signLegacy(image, other, { annotations: { i: String(i) } });
     await signLegacy(image, key);
     for (let i = 0; i < 3; i++) await signBundle(image, other, { annotations: { i: String(i) } });
-    const finds = await lookWith(await makeSigner(bareRegistry, { key }, { limits: { layers: 2, referrers: 2 } }), subjectOf(image));
+    const finds = await lookWith(await makeSigner(client, { key }, { limits: { layers: 2, referrers: 2 } }), subjectOf(image));
     expect(finds.signatures).toMatchObject([{ layout: 'legacy' }]);
     expect(finds.rejected).toHaveLength(3);
     expect(finds.faults).toMatchObject([
@@ -142,7 +143,7 @@ describe('limits', () => {
     const layer = await pushBlob(image.place, Buffer.from('{}'), 'application/json');
     for (let i = 0; i < 10; i++) await pushReferrer(image.place, image.descriptor, [layer], 'application/junk', { i: String(i) });
     await signBundle(image, key);
-    const finds = await lookWith(await makeSigner(bareRegistry, { key }, { limits: { referrers: 3 } }), subjectOf(image));
+    const finds = await lookWith(await makeSigner(client, { key }, { limits: { referrers: 3 } }), subjectOf(image));
     expect(finds).toMatchObject({ signatures: [{ layout: 'bundle' }], faults: [{ code: 'LIMIT_EXCEEDED' }] });
   });
 
@@ -152,7 +153,7 @@ describe('limits', () => {
     await signBundle(image, key, { annotations: { long: 'x'.repeat(2000) } });
     await attest(image, key, 'https://example.com/x', { long: 'y'.repeat(5000) }, 'bundle');
     registry.forgetRequests();
-    const finds = await lookWith(await makeSigner(bareRegistry, { key }, { limits: { signature: 1000, attestation: 4000 } }), subjectOf(image));
+    const finds = await lookWith(await makeSigner(client, { key }, { limits: { signature: 1000, attestation: 4000 } }), subjectOf(image));
     expect(finds).toMatchObject({ signatures: [{ layout: 'legacy' }], attestations: [] });
     expect(finds.faults.map(({ code, message }) => `${code} ${message.slice(0, 13)}`).sort()).toEqual([
       'LIMIT_EXCEEDED one attestati',
@@ -161,10 +162,20 @@ describe('limits', () => {
     expect(registry.count('/blobs/')).toBe(1);
   });
 
+  it('that are exceeded are an answer, which costs no second set of requests', async () => {
+    const image = await publish();
+    for (let i = 0; i < 3; i++) await signLegacy(image, key, { annotations: { i: String(i) } });
+    const signer = await makeSigner(client, { key }, { limits: { layers: 2 } });
+    const first = await lookWith(signer, subjectOf(image));
+    registry.forgetRequests();
+    expect(await lookWith(signer, subjectOf(image))).toEqual(first);
+    expect(registry.count()).toBe(0);
+  });
+
   it('of size in all hold for everything that is attached', async () => {
     const image = await publish();
     for (let i = 0; i < 5; i++) await attest(image, key, 'https://example.com/x', { i, long: 'y'.repeat(5000) }, 'legacy');
-    const finds = await lookWith(await makeSigner(bareRegistry, { key }, { limits: { total: 20_000 } }), subjectOf(image));
+    const finds = await lookWith(await makeSigner(client, { key }, { limits: { total: 20_000 } }), subjectOf(image));
     expect(finds.attestations).toHaveLength(2);
     expect(finds.faults).toMatchObject([{ code: 'LIMIT_EXCEEDED', message: expect.stringContaining('in all') }]);
   });
@@ -174,9 +185,9 @@ describe('limits', () => {
     await signLegacy(image, key);
     let hangs = true;
     const slow: Registry = {
-      ...bareRegistry,
+      ...client,
       referrers(repository, digest, call) {
-        if (!hangs) return bareRegistry.referrers(repository, digest, call);
+        if (!hangs) return client.referrers(repository, digest, call);
         return new Promise((resolve) => call.signal.addEventListener('abort', () => resolve(bad('DEADLINE_EXCEEDED', 'the registry did not answer in time'))));
       },
     };
@@ -189,7 +200,7 @@ describe('limits', () => {
 
 describe('one look for all', () => {
   async function fiveSigners(limits: { readonly keepFor?: number } = {}): Promise<readonly Signer[]> {
-    const layouts = createLayouts(bareRegistry, limits);
+    const layouts = createLayouts(client, limits);
     const make = async (i: number): Promise<Signer> => {
       const settings = signerKinds['cosign-key'].settings.parse({
         name: `s${i}`,
@@ -226,7 +237,7 @@ describe('one look for all', () => {
   it('serves nobody with another right', async () => {
     const image = await publish();
     await signLegacy(image, key);
-    const signer = await makeSigner(bareRegistry, { key });
+    const signer = await makeSigner(client, { key });
     await lookWith(signer, subjectOf(image));
     registry.forgetRequests();
     await lookWith(signer, subjectOf(image, { access: { key: 'a Pod with its own pull secret' } }));
@@ -236,7 +247,7 @@ describe('one look for all', () => {
   it('goes on when the first who asked gives up', async () => {
     const image = await publish();
     await signLegacy(image, key);
-    const signer = await makeSigner(bareRegistry, { key });
+    const signer = await makeSigner(client, { key });
     const [first, second] = await Promise.all([signer.look(subjectOf(image), AbortSignal.abort()), signer.look(subjectOf(image), patience())]);
     expect(first).toMatchObject({ ok: false, fault: { code: 'DEADLINE_EXCEEDED' } });
     expect(second).toMatchObject({ ok: true, value: { signatures: [{ layout: 'legacy' }] } });
@@ -244,24 +255,17 @@ describe('one look for all', () => {
 
   it('keeps "found none" only briefly', async () => {
     const image = await publish();
-    const signer = await makeSigner(bareRegistry, { key }, { limits: { keepNoneFor: 20 } });
+    const signer = await makeSigner(client, { key }, { limits: { keepNoneFor: 20 } });
     expect((await lookWith(signer, subjectOf(image))).signatures).toEqual([]);
     await signLegacy(image, key);
     await expect.poll(async () => (await lookWith(signer, subjectOf(image))).signatures.length).toBe(1);
   });
 
   it('waits for two answers in a row for a legacy signature and for three for a bundle', async () => {
-    const delay = 60;
-    const slow: Registry = {
-      ...bareRegistry,
-      manifest: async (...asked) => (await wait(delay), bareRegistry.manifest(...asked)),
-      blob: async (...asked) => (await wait(delay), bareRegistry.blob(...asked)),
-      referrers: async (...asked) => (await wait(delay), bareRegistry.referrers(...asked)),
-    };
     const rounds = async (image: PublishedImage): Promise<number> => {
-      const began = performance.now();
-      expect((await lookWith(await makeSigner(slow, { key }), subjectOf(image))).signatures).toHaveLength(1);
-      return Math.floor((performance.now() - began) / delay);
+      const { registry: paced, waves } = inWaves(client);
+      expect((await lookWith(await makeSigner(paced, { key }), subjectOf(image))).signatures).toHaveLength(1);
+      return waves();
     };
     const [legacy, bundle] = [await publish(), await publish()];
     await signLegacy(legacy, key);
@@ -271,20 +275,55 @@ describe('one look for all', () => {
   });
 });
 
+/** Holds every answer until all that is asked is answered, then gives them all: the waves are the round trips that follow one another. */
+function inWaves(inner: Registry): { readonly registry: Registry; waves(): number } {
+  let waves = 0;
+  let open = 0;
+  let held: (() => void)[] = [];
+  const pace = async <T>(answer: Promise<T>): Promise<T> => {
+    open += 1;
+    const value = await answer;
+    open -= 1;
+    return new Promise((resolve) => {
+      held.push(() => resolve(value));
+      if (open > 0) return;
+      waves += 1;
+      const now = held;
+      held = [];
+      for (const release of now) release();
+    });
+  };
+  return {
+    registry: {
+      manifest: (...asked) => pace(inner.manifest(...asked)),
+      has: (...asked) => pace(inner.has(...asked)),
+      blob: (...asked) => pace(inner.blob(...asked)),
+      referrers: (...asked) => pace(inner.referrers(...asked)),
+    },
+    waves: () => waves,
+  };
+}
+
 describe('what registries do', () => {
   it('finds bundles behind the fallback tag where the referrers API answers with an empty list', async () => {
     const image = await publish();
     registry.referrersApi = false;
     await signBundle(image, key);
     registry.referrersApi = true;
-    const forgetful: Registry = {
-      ...bareRegistry,
-      async referrers(repository, digest, call) {
-        const fallback = await bareRegistry.manifest(repository, { tag: digest.replace(':', '-') }, call);
-        return good({ descriptors: fallback.ok ? fallback.value.manifests : [], faults: [] });
-      },
-    };
-    expect((await lookWith(await makeSigner(forgetful, { key }), subjectOf(image))).signatures).toHaveLength(1);
+    const index = 'application/vnd.oci.image.index.v1+json';
+    const body = JSON.stringify({ schemaVersion: 2, mediaType: index, manifests: [] });
+    const undo = registry.inject({ match: '/referrers/', does: { kind: 'status', status: 200, headers: { 'content-type': index }, body } });
+    expect((await lookWith(await makeSigner(client, { key }), subjectOf(image))).signatures).toHaveLength(1);
+    undo();
+  });
+
+  it('is not misled by a fallback tag that points at the image itself, as cosign copy leaves it', async () => {
+    const image = await publish();
+    registry.referrersApi = false;
+    await signLegacy(image, key);
+    const manifest = await getManifest(image.place, image.digest);
+    await pushManifest(image.place, manifest ?? {}, 'application/vnd.oci.image.manifest.v1+json', image.digest.replace(':', '-'));
+    expect(await lookWith(await makeSigner(client, { key }), subjectOf(image))).toMatchObject({ signatures: [{ layout: 'legacy' }], rejected: [], faults: [] });
   });
 
   it('finds a bundle whose type the list names wrongly or not at all', async () => {
@@ -292,9 +331,9 @@ describe('what registries do', () => {
     await signBundle(image, key);
     for (const artifactType of ['application/vnd.oci.empty.v1+json', 'application/vnd.oci.image.config.v1+json', null]) {
       const vague: Registry = {
-        ...bareRegistry,
+        ...client,
         async referrers(repository, digest, call) {
-          const listed = await bareRegistry.referrers(repository, digest, call);
+          const listed = await client.referrers(repository, digest, call);
           return listed.ok
             ? good({ ...listed.value, descriptors: listed.value.descriptors.map((each) => ({ ...each, artifactType, annotations: {} })) })
             : listed;
@@ -310,9 +349,9 @@ describe('what registries do', () => {
     await pushReferrer(image.place, image.descriptor, [layer], 'application/spdx+json');
     await signBundle(image, key);
     const gone: Registry = {
-      ...bareRegistry,
+      ...client,
       async referrers(repository, digest, call) {
-        const listed = await bareRegistry.referrers(repository, digest, call);
+        const listed = await client.referrers(repository, digest, call);
         const [first] = listed.ok ? listed.value.descriptors : [];
         if (!listed.ok || first === undefined) return listed;
         return good({ ...listed.value, descriptors: [...listed.value.descriptors, { ...first, digest: `sha256:${'0'.repeat(64)}` }] });
@@ -325,7 +364,7 @@ describe('what registries do', () => {
     const image = await publish();
     const layer = await pushBlob(image.place, Buffer.from('{"mediaType":5}'), bundleType);
     await pushReferrer(image.place, image.descriptor, [layer], bundleType);
-    expect(await lookWith(await makeSigner(bareRegistry, { key }), subjectOf(image))).toMatchObject({
+    expect(await lookWith(await makeSigner(client, { key }), subjectOf(image))).toMatchObject({
       signatures: [],
       rejected: [{ layout: 'bundle', code: 'SIGNATURE_INVALID', message: expect.stringContaining('no Sigstore bundle') }],
     });
@@ -337,16 +376,34 @@ describe('what registries do', () => {
     for (const suffix of ['sig', 'att']) {
       await pushManifest(image.place, manifest ?? {}, 'application/vnd.oci.image.manifest.v1+json', `${image.digest.replace(':', '-')}.${suffix}`);
     }
-    const finds = await lookWith(await makeSigner(bareRegistry, { key }), subjectOf(image));
+    const finds = await lookWith(await makeSigner(client, { key }), subjectOf(image));
     expect(finds.signatures).toEqual([]);
     expect(finds.rejected.map(({ code }) => code)).toEqual(['SIGNATURE_INVALID', 'SIGNATURE_INVALID']);
+  });
+
+  it('finds bundles for an image pinned by SHA-512, for which no legacy tag can exist', async () => {
+    const image = await publish();
+    const digest = `sha512:${'a'.repeat(128)}` as const;
+    const asked: string[] = [];
+    const recording: Registry = {
+      ...client,
+      manifest(repository, reference, call) {
+        if ('tag' in reference) asked.push(reference.tag);
+        return client.manifest(repository, reference, call);
+      },
+      referrers: async () => good({ descriptors: [], faults: [] }),
+    };
+    const subject = subjectOf(image);
+    const finds = await lookWith(await makeSigner(recording, { key }), { ...subject, image: { ...subject.image, digest } });
+    expect(finds).toMatchObject({ signatures: [], faults: [] });
+    expect(asked).toEqual([]);
   });
 
   it('refuses an attestation layer that is no envelope', async () => {
     const image = await publish();
     const layer = await pushBlob(image.place, Buffer.from('[]'), 'application/vnd.dsse.envelope.v1+json');
     await appendLayers(image.place, `${image.digest.replace(':', '-')}.att`, [layer]);
-    expect(await lookWith(await makeSigner(bareRegistry, { key }), subjectOf(image))).toMatchObject({
+    expect(await lookWith(await makeSigner(client, { key }), subjectOf(image))).toMatchObject({
       rejected: [{ layout: 'legacy', code: 'SIGNATURE_INVALID' }],
     });
   });

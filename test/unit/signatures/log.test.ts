@@ -3,6 +3,7 @@ import { initializeTLog } from '@sigstore/mock';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Finds } from '../../../src/domain/evidence.ts';
 import { property } from '../../../src/domain/json.ts';
+import type { Registry } from '../../../src/domain/registry.ts';
 import {
   appendLayers,
   envelope,
@@ -19,7 +20,7 @@ import {
   statement,
 } from '../../fakes/publish.ts';
 import { type FakeRegistry, startRegistry } from '../../fakes/registry.ts';
-import { bareRegistry, lookWith, makeSigner, subjectOf } from './support.ts';
+import { lookWith, makeSigner, openRegistry, subjectOf } from './support.ts';
 
 const bundleType = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 const key = makeKey();
@@ -39,10 +40,12 @@ interface LogEntry {
 }
 
 let registry: FakeRegistry;
+let client: Registry;
 let log: Awaited<ReturnType<typeof initializeTLog>>;
 let root: string;
 beforeAll(async () => {
   registry = await startRegistry();
+  client = openRegistry(registry.host);
   const pair = makeKey();
   log = await initializeTLog('https://log.example.com', { publicKey: pair.publicKey, privateKey: pair.privateKey }, clock);
   const rawBytes = Buffer.from(log.publicKey).toString('base64');
@@ -65,7 +68,7 @@ const publish = (): Promise<PublishedImage> => {
 };
 
 async function look(image: PublishedImage, by: KeyPair = key): Promise<Finds> {
-  const signer = await makeSigner(bareRegistry, { key: by, transparencyLog: true, trustedRoot: { file: 'root.json' } }, { files: { 'root.json': root } });
+  const signer = await makeSigner(client, { key: by, transparencyLog: true, trustedRoot: { file: 'root.json' } }, { files: { 'root.json': root } });
   return lookWith(signer, subjectOf(image));
 }
 
@@ -123,7 +126,9 @@ async function bundleLogged(image: PublishedImage, version: 1 | 2, named: KeyPai
     logIndex: String(logIndex),
     logId: { keyId: Buffer.from(logID, 'hex').toString('base64') },
     kindVersion: { kind: 'dsse', version: apiVersion },
-    ...(version === 1 ? { integratedTime: String(integratedTime), inclusionPromise: { signedEntryTimestamp } } : {}),
+    // Rekor v2 promises nothing, so this time is only claimed there.
+    integratedTime: String(integratedTime),
+    ...(version === 1 ? { inclusionPromise: { signedEntryTimestamp } } : {}),
     inclusionProof: {
       logIndex: String(inclusionProof.logIndex),
       treeSize: String(inclusionProof.treeSize),

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { bad, good, type Outcome } from '../../../src/domain/fault.ts';
 import { createLayouts, type Signer, signerKinds } from '../../../src/signatures/index.ts';
 import { makeKey } from '../../fakes/publish.ts';
-import { bareRegistry } from './support.ts';
+import { openRegistry } from './support.ts';
 
 const { settings, create } = signerKinds['cosign-key'];
 const { publicPem, privatePem } = makeKey();
@@ -11,7 +11,7 @@ const entry = { name: 'release', images: ['registry.corp/acme/**'], kind: 'cosig
 
 function make(more: object, files: Readonly<Record<string, string>> = {}, revoked: readonly string[] = []): Promise<Outcome<Signer>> {
   return create(settings.parse({ ...entry, ...more }), {
-    layouts: createLayouts(bareRegistry),
+    layouts: createLayouts(openRegistry()),
     revoked: { digests: [], keys: revoked },
     async file(path) {
       const content = files[path];

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Registry } from '../../../src/domain/registry.ts';
 import { attest, type KeyKind, makeKey, type PublishedImage, publishImage, signBundle, signLegacy } from '../../fakes/publish.ts';
 import { type FakeRegistry, startRegistry } from '../../fakes/registry.ts';
-import { attestationsWith, bareRegistry, lookWith, makeSigner, subjectOf } from './support.ts';
+import { attestationsWith, lookWith, makeSigner, openRegistry, subjectOf } from './support.ts';
 
 const kinds: readonly KeyKind[] = ['p256', 'p384', 'p521', 'rsa2048', 'rsa3072', 'ed25519'];
 const key = makeKey();
@@ -9,9 +10,11 @@ const other = makeKey();
 
 describe.each([true, false])('signatures by key, with the referrers API: %s', (referrersApi) => {
   let registry: FakeRegistry;
+  let client: Registry;
   let count = 0;
   beforeAll(async () => {
     registry = await startRegistry({ referrersApi });
+    client = openRegistry(registry.host);
   });
   afterAll(() => registry.close());
   const publish = (more: { readonly platforms?: readonly string[] } = {}): Promise<PublishedImage> => {
@@ -20,7 +23,7 @@ describe.each([true, false])('signatures by key, with the referrers API: %s', (r
   };
 
   it('finds nothing on an unsigned image, and says that it looked', async () => {
-    const finds = await lookWith(await makeSigner(bareRegistry, { key }), subjectOf(await publish()));
+    const finds = await lookWith(await makeSigner(client, { key }), subjectOf(await publish()));
     expect(finds).toMatchObject({ signatures: [], attestations: [], rejected: [], faults: [] });
   });
 
@@ -31,7 +34,7 @@ describe.each([true, false])('signatures by key, with the referrers API: %s', (r
     await signBundle(image, pair);
     await attest(image, pair, 'https://example.com/one', { n: 1 }, 'legacy');
     await attest(image, pair, 'https://example.com/two', { n: 2 }, 'bundle');
-    const finds = await lookWith(await makeSigner(bareRegistry, { key: pair }), subjectOf(image));
+    const finds = await lookWith(await makeSigner(client, { key: pair }), subjectOf(image));
     expect(finds.rejected).toEqual([]);
     expect(finds.faults).toEqual([]);
     expect(finds.signatures).toMatchObject([
@@ -56,7 +59,7 @@ describe.each([true, false])('signatures by key, with the referrers API: %s', (r
     await signLegacy(image, other);
     await signBundle(image, other);
     await attest(image, other, 'https://example.com/one', {}, 'legacy');
-    const finds = await lookWith(await makeSigner(bareRegistry, { key }), subjectOf(image));
+    const finds = await lookWith(await makeSigner(client, { key }), subjectOf(image));
     expect(finds.signatures).toEqual([]);
     expect(finds.attestations).toEqual([]);
     expect(finds.rejected).toMatchObject([
@@ -73,7 +76,7 @@ describe.each([true, false])('signatures by key, with the referrers API: %s', (r
     const second = await publish();
     await signBundle(second, key);
     await signLegacy(second, other);
-    const signer = await makeSigner(bareRegistry, { key });
+    const signer = await makeSigner(client, { key });
     expect((await lookWith(signer, subjectOf(first))).signatures).toMatchObject([{ layout: 'legacy' }]);
     expect((await lookWith(signer, subjectOf(second))).signatures).toMatchObject([{ layout: 'bundle' }]);
   });
@@ -84,7 +87,7 @@ describe.each([true, false])('signatures by key, with the referrers API: %s', (r
       await signLegacy(image, pair);
       await signBundle(image, pair);
     }
-    const finds = await lookWith(await makeSigner(bareRegistry, { key }), subjectOf(image));
+    const finds = await lookWith(await makeSigner(client, { key }), subjectOf(image));
     expect(finds.signatures.map(({ layout }) => layout)).toEqual(['legacy', 'bundle']);
     expect(finds.rejected).toHaveLength(4);
   });
@@ -94,11 +97,11 @@ describe.each([true, false])('signatures by key, with the referrers API: %s', (r
     const child = image.platforms[0]?.descriptor;
     if (child === undefined) throw new Error('no platform');
     await signBundle(image, key, { subject: child });
-    const signer = await makeSigner(bareRegistry, { key }, { limits: { keepNoneFor: 1 } });
+    const signer = await makeSigner(client, { key }, { limits: { keepNoneFor: 1 } });
     expect((await lookWith(signer, subjectOf(image))).signatures).toEqual([]);
     await signBundle(image, key);
     await signLegacy(image, key);
-    const again = await makeSigner(bareRegistry, { key });
+    const again = await makeSigner(client, { key });
     expect((await lookWith(again, subjectOf(image))).signatures).toMatchObject([{ subject: 'index' }, { subject: 'index' }]);
   });
 
@@ -108,7 +111,7 @@ describe.each([true, false])('signatures by key, with the referrers API: %s', (r
     if (amd64 === undefined || arm64 === undefined) throw new Error('no platforms');
     await attest(image, key, 'https://example.com/scan', { of: 'amd64' }, 'bundle', { subject: amd64.descriptor });
     await attest(image, key, 'https://example.com/scan', { of: 'arm64' }, 'legacy', { subject: arm64.descriptor });
-    const signer = await makeSigner(bareRegistry, { key });
+    const signer = await makeSigner(client, { key });
     const subject = subjectOf(image);
     expect((await lookWith(signer, subject)).attestations).toEqual([]);
     expect((await attestationsWith(signer, subject, amd64.digest)).attestations).toMatchObject([{ predicate: { of: 'amd64' }, subject: amd64.digest }]);
@@ -120,8 +123,8 @@ describe.each([true, false])('signatures by key, with the referrers API: %s', (r
     const elsewhere = { registry: registry.origin, repository: 'signatures' };
     await signLegacy(image, key, { place: elsewhere });
     await signBundle(image, key, { place: elsewhere });
-    expect((await lookWith(await makeSigner(bareRegistry, { key }), subjectOf(image))).signatures).toEqual([]);
-    const signer = await makeSigner(bareRegistry, { key, repository: `${registry.host}/signatures` });
+    expect((await lookWith(await makeSigner(client, { key }), subjectOf(image))).signatures).toEqual([]);
+    const signer = await makeSigner(client, { key, repository: `${registry.host}/signatures` });
     expect((await lookWith(signer, subjectOf(image))).signatures).toHaveLength(2);
   });
 });

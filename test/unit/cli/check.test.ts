@@ -1,0 +1,193 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { bad, good } from '../../../src/domain/fault.ts';
+import { answer, openTestDesk, type TestDesk } from './desk.ts';
+
+let desk: TestDesk;
+beforeEach(async () => {
+  desk = await openTestDesk();
+});
+afterEach(() => desk.remove());
+
+const pod = (name: string, image: string, more = ''): string =>
+  `apiVersion: v1\nkind: Pod\nmetadata: { name: ${name}${more} }\nspec:\n  containers:\n    - name: web\n      image: ${image}\n`;
+const deployment = (image: string): string =>
+  `apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: web }\nspec: { template: { spec: { containers: [{ name: web, image: ${image} }] } } }\n`;
+
+describe('check', () => {
+  it('says of a denied Pod which policy, container and reason, what to do, and where it stands; exit code 1', async () => {
+    await desk.put('pod.yaml', pod('web', 'bad:1', ', namespace: shop'));
+    const { code, out, err, closed } = await desk.run(['check', 'pod.yaml']);
+    expect(out).toBe(
+      [
+        'DENIED    Pod shop/web  pod.yaml:1',
+        '  container web  bad:1',
+        `    -> harbor.corp/hub/bad:1@sha256:${'ab'.repeat(32)}`,
+        '  deny  [signed, HIGH] web: no accepted signature',
+        '        CVE-2026-1',
+        '        What to do: Sign it.',
+        '',
+        '0 admitted, 1 denied',
+        '',
+      ].join('\n'),
+    );
+    expect({ code, err, closed }).toEqual({ code: 1, err: '', closed: 1 });
+  });
+
+  it('says of an admitted Pod what it would run as; exit code 0', async () => {
+    await desk.put('pod.yaml', pod('web', 'good:1'));
+    const { code, out } = await desk.run(['check', 'pod.yaml']);
+    expect(out).toContain('ADMITTED  Pod default/web');
+    expect(out).toContain('-> harbor.corp/hub/good:1@sha256:');
+    expect(out).toContain('1 admitted, 0 denied');
+    expect(code).toBe(0);
+  });
+
+  it('shows warnings without failing', async () => {
+    await desk.put('pod.yaml', pod('web', 'old:1'));
+    const { code, out } = await desk.run(['check', 'pod.yaml']);
+    expect(out).toMatch(/^WARN {6}Pod default\/web/);
+    expect(out).toContain('warn  [fresh] web: is old');
+    expect(code).toBe(0);
+  });
+
+  it('fails for a Deployment that the cluster lets in with warnings: its Pods would be denied', async () => {
+    await desk.put('d.yaml', deployment('bad:1'));
+    const { code, out } = await desk.run(['check', 'd.yaml']);
+    expect(out).toMatch(/^DENIED {4}Deployment default\/web/);
+    expect(out).toContain('the Pods it makes would be denied');
+    expect(code).toBe(1);
+  });
+
+  it('does not fail where the namespace is in warn mode', async () => {
+    await desk.put('tidewaiter.yaml', 'apiVersion: tidewaiter.dev/v1\nkind: Configuration\nmode: { namespaces: [{ match: [dev-*], mode: warn }] }\n');
+    await desk.put('all.yaml', `${pod('web', 'bad:1')}---\n${deployment('bad:1')}`);
+    const app = { check: async (request: Parameters<typeof answer>[0]) => good(answer(request, 'warn')) };
+    const { code, out } = await desk.run(['check', '-n', 'dev-a', 'all.yaml'], { app });
+    expect(out).toContain('Would be denied; mode is warn.');
+    expect(out).toContain('0 admitted, 0 denied, 2 with warnings');
+    expect(code).toBe(0);
+  });
+
+  it('asks as the API server would: CREATE, and the namespace of the object before that of the option', async () => {
+    await desk.put('all.yaml', `${pod('a', 'good', ', namespace: own')}---\n${pod('b', 'good')}---\napiVersion: v1\nkind: Service\n`);
+    const { asked, out } = await desk.run(['check', '--namespace', 'given', 'all.yaml']);
+    expect(asked.map(({ operation, kind, namespace, name, subResource }) => [operation, kind, namespace, name, subResource])).toEqual([
+      ['CREATE', 'v1/Pod', 'own', 'a', ''],
+      ['CREATE', 'v1/Pod', 'given', 'b', ''],
+    ]);
+    expect(out).toContain('2 admitted, 0 denied; 1 object runs no images');
+  });
+
+  it('leaves what a controller owns to its owner, and says so', async () => {
+    await desk.put('pod.yaml', pod('web', 'bad', ', ownerReferences: [{ controller: true, kind: ReplicaSet, name: r }]'));
+    const { code, out } = await desk.run(['check', 'pod.yaml']);
+    expect(out).toContain('NOT JUDGED');
+    expect(code).toBe(0);
+  });
+
+  it('reads standard input', async () => {
+    const { code, out } = await desk.run(['check', '-'], { stdin: pod('web', 'bad') });
+    expect(out).toContain('standard input:1');
+    expect(code).toBe(1);
+  });
+
+  it('judges what it can read and ends with 2 where something could not be read', async () => {
+    await desk.put('pod.yaml', `${pod('web', 'good')}---\nnonsense\n`);
+    const { code, out, err } = await desk.run(['check', 'pod.yaml', 'nope.yaml']);
+    expect(out).toContain('1 admitted, 0 denied, 2 not readable');
+    expect(err).toContain('pod.yaml:9:1: this is no Kubernetes object');
+    expect(err).toContain('nope.yaml: there is no such file');
+    expect(code).toBe(2);
+  });
+
+  it('ends with 2 and every fault when the configuration is wrong', async () => {
+    await desk.put('tidewaiter.yaml', 'apiVersion: tidewaiter.dev/v1\nkind: Configuration\nmod: {}\nplatforms: []\n');
+    await desk.put('pod.yaml', pod('web', 'good'));
+    const { code, out, err } = await desk.run(['check', 'pod.yaml']);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(/tidewaiter.yaml:3:1: mod: .*did you mean mode\?\n {2}tidewaiter.yaml:4:1: platforms/);
+  });
+
+  it('ends with 2 and the reason when nothing can be judged', async () => {
+    await desk.put('pod.yaml', pod('web', 'good'));
+    const { code, err, closed } = await desk.run(['check', 'pod.yaml'], { app: { check: async () => bad('CONFIG_INVALID', 'a key is no key') } });
+    expect({ code, closed }).toEqual({ code: 2, closed: 1 });
+    expect(err).toBe('tidewaiter: CONFIG_INVALID: a key is no key\n');
+  });
+
+  it.each(['text', 'json', 'sarif', 'junit'])('shows no control character of a manifest as %s', async (form) => {
+    await desk.put('pod.yaml', pod('"a\\e[31m\\u202Eb"', '"bad\\e]0;x\\a\\u202E"'));
+    const { out } = await desk.run(['check', '-o', form, 'pod.yaml']);
+    expect(out.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+  });
+
+  it('has colours on a terminal, unless NO_COLOR is set', async () => {
+    await desk.put('pod.yaml', pod('web', 'bad'));
+    expect((await desk.run(['check', 'pod.yaml'], { terminal: true })).out).toContain('\u001b[31mDENIED');
+    expect((await desk.run(['check', 'pod.yaml'], { terminal: true, env: { NO_COLOR: '1' } })).out).not.toContain('\u001b');
+  });
+});
+
+describe('check for programs', () => {
+  it('is one JSON document', async () => {
+    await desk.put('pod.yaml', pod('web', 'bad'));
+    const { out } = await desk.run(['check', '-o', 'json', 'pod.yaml']);
+    expect(JSON.parse(out)).toMatchObject({
+      version: 1,
+      summary: { denied: 1, admitted: 0, warned: 0, unjudged: 0, others: 0, unreadable: 0 },
+      objects: [
+        {
+          result: 'denied',
+          file: 'pod.yaml',
+          line: 1,
+          kind: 'v1/Pod',
+          name: 'web',
+          images: [{ container: 'web', written: 'bad', line: 7 }],
+          findings: [{ policy: 'signed' }],
+        },
+      ],
+    });
+  });
+
+  it('is SARIF 2.1.0 whose results stand at the line of the image', async () => {
+    await desk.put('k8s/my pod.yaml', pod('web', 'bad'));
+    const { out } = await desk.run(['check', '-o', 'sarif', 'k8s/my pod.yaml', 'nope.yaml']);
+    expect(JSON.parse(out)).toMatchObject({
+      version: '2.1.0',
+      runs: [
+        {
+          tool: { driver: { name: 'tidewaiter', rules: [{ id: 'signed' }] } },
+          invocations: [{ executionSuccessful: false, toolExecutionNotifications: [{ message: { text: 'there is no such file' } }] }],
+          results: [
+            {
+              ruleId: 'signed',
+              ruleIndex: 0,
+              level: 'error',
+              locations: [{ physicalLocation: { artifactLocation: { uri: 'k8s/my%20pod.yaml' }, region: { startLine: 7, startColumn: 14 } } }],
+            },
+          ],
+        },
+      ],
+    });
+  });
+
+  it('is JUnit XML, well formed whatever the manifest says', async () => {
+    await desk.put('pod.yaml', `${pod('web', 'bad')}---\n${pod('"<&\\"]]>"', 'good')}---\n${pod('c', 'old')}`);
+    const { out } = await desk.run(['check', '-o', 'junit', 'pod.yaml', 'nope.yaml']);
+    expect(out).toContain('<testsuites name="tidewaiter" tests="4" failures="1" errors="1" skipped="0" time="0">');
+    expect(out).toContain('<failure message="no accepted signature" type="denied">');
+    expect(out).toContain('default/&#60;&#38;&#34;]]&#62;');
+    expect(unclosed(out)).toEqual([]);
+  });
+});
+
+/** Elements that are opened and never closed, or closed and never opened. */
+function unclosed(xml: string): string[] {
+  const open: string[] = [];
+  for (const [, close = '', name = '', self = ''] of xml.replace(/^<\?.*?\?>/, '').matchAll(/<(\/?)([a-z-]+)(?: [a-z]+="[^"<]*")*(\/?)>/g)) {
+    if (close === '/') {
+      if (open.pop() !== name) return [name];
+    } else if (self === '') open.push(name);
+  }
+  return open;
+}

@@ -1,0 +1,167 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { VerifiedImage } from '../../../src/cli/desk.ts';
+import type { Evidence } from '../../../src/domain/evidence.ts';
+import { bad, good } from '../../../src/domain/fault.ts';
+import { digest, judged, openTestDesk, running, type TestDesk } from './desk.ts';
+
+let desk: TestDesk;
+beforeEach(async () => {
+  desk = await openTestDesk();
+});
+afterEach(() => desk.remove());
+
+const head = 'apiVersion: tidewaiter.dev/v1\nkind: Configuration\n';
+
+describe('verify', () => {
+  const signature: Evidence['signatures'][number] = {
+    signer: 'release',
+    kind: 'cosign-key',
+    layout: 'bundle',
+    keyId: 'c0ffee'.repeat(10),
+    issuer: null,
+    identity: null,
+    claims: {},
+    signedAt: null,
+    subject: 'index',
+    annotations: {},
+    signedRepository: null,
+  };
+  const missing = { source: 'reports', platform: 'linux/amd64', state: 'missing', reason: 'no report' } as const;
+  const verify = (evidence: Partial<Evidence>, argv: readonly string[] = []) => {
+    const container = { container: 'image', role: 'container', path: '', pullPolicy: null, written: 'nginx:1.27' } as const;
+    const verified: VerifiedImage = {
+      image: judged(container, evidence),
+      looked: [{ stage: 'signatures', source: 'release (cosign-key)', where: 'docker.io/library/nginx', outcome: 'found none' }],
+    };
+    return desk.run(['verify', ...argv, 'nginx:1.27'], { app: { verify: async () => good(verified) } });
+  };
+
+  it('names the signers, and ends with 0 when one vouches', async () => {
+    const { code, out } = await verify({ signatures: [signature] });
+    expect(out).toContain(`docker.io/library/nginx:1.27@${digest}`);
+    expect(out).toContain('verified  release  (cosign-key, bundle, key c0ffeec0ffeec0ff, on the index)');
+    expect(code).toBe(0);
+  });
+
+  it('says where it looked, and ends with 1 when nobody vouches', async () => {
+    const { code, out } = await verify({
+      rejected: [{ stage: 'signatures', source: 'release', layout: 'legacy', code: 'SIGNER_MISMATCH', message: 'by another \u001b[2Jkey' }],
+    });
+    expect(out).toContain('Signatures\n  none');
+    expect(out).toContain('signatures  release (legacy)  SIGNER_MISMATCH: by another \\u{1b}[2Jkey');
+    expect(out).toContain('docker.io/library/nginx: found none');
+    expect(code).toBe(1);
+  });
+
+  it('ends with 1 when a scan source has nothing usable, though somebody signed', async () => {
+    const { code, out } = await verify({ signatures: [signature], scans: [missing] });
+    expect(out).toContain('missing  reports  linux/amd64  no report');
+    expect(code).toBe(1);
+  });
+
+  it('ends with 2 when a stage is dark: "could not look" is never "found none"', async () => {
+    expect((await verify({ dark: ['signatures'], faults: [] })).code).toBe(2);
+  });
+
+  it('ends with 2 and the fault when the image can not be resolved', async () => {
+    const { code, out, err } = await desk.run(['verify', 'nginx'], { app: { verify: async () => bad('REGISTRY_UNAVAILABLE', 'no answer from docker.io') } });
+    expect({ code, out, err }).toEqual({ code: 2, out: '', err: 'tidewaiter: REGISTRY_UNAVAILABLE: no answer from docker.io\n' });
+  });
+
+  it('is JSON for programs', async () => {
+    const { out } = await verify({ signatures: [signature] }, ['--output', 'json']);
+    expect(JSON.parse(out)).toMatchObject({
+      version: 1,
+      image: { pinned: true, evidence: { signatures: [{ signer: 'release' }] } },
+      looked: [{ stage: 'signatures' }],
+    });
+  });
+});
+
+describe('serve', () => {
+  /** Starts, and sends a signal once the webhook answers. */
+  const serve = async (terminal: boolean, signal: 'SIGTERM' | 'SIGINT' = 'SIGTERM') => {
+    let stopped = 0;
+    const started = running({
+      stop: async () => {
+        stopped += 1;
+      },
+    });
+    const app = {
+      serve: async () => {
+        setImmediate(() => desk.signals.emit(signal));
+        return good(started);
+      },
+    };
+    return { ...(await desk.run(['serve'], { app, terminal })), stopped };
+  };
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('finishes and ends with 0 after %s', async (signal) => {
+    const { code, stopped, closed, out } = await serve(false, signal);
+    expect({ code, stopped, closed, out }).toEqual({ code: 0, stopped: 1, closed: 1, out: '' });
+    // A second signal must find nobody, so that it ends the process at once.
+    expect(desk.signals.listenerCount('SIGTERM') + desk.signals.listenerCount('SIGINT')).toBe(0);
+  });
+
+  it('logs JSON lines for machines', async () => {
+    const { err } = await serve(false);
+    const lines = err
+      .trim()
+      .split('\n')
+      .map((line): unknown => JSON.parse(line));
+    expect(lines[0]).toMatchObject({ msg: 'serving', admission: { port: 8443 }, policies: ['signed', 'scanned'] });
+    expect(lines.at(-1)).toMatchObject({ msg: 'stopped' });
+  });
+
+  it('tells a person where it listens, by which policies, where records go, and what next', async () => {
+    const { err } = await serve(true);
+    for (const words of ['https://127.0.0.1:8443', 'http://127.0.0.1:8081', 'signed, scanned', '/var/lib/tidewaiter/audit', 'tidewaiter check'])
+      expect(err).toContain(words);
+    expect(err).not.toContain('{"level"');
+  });
+
+  it('ends with 2 and the reason when it can not start', async () => {
+    const { code, err, closed } = await desk.run(['serve'], { app: { serve: async () => bad('CONFIG_INVALID', 'the address is in use') } });
+    expect({ code, closed }).toEqual({ code: 2, closed: 1 });
+    expect(err).toContain('CONFIG_INVALID: the address is in use');
+    expect(desk.signals.listenerCount('SIGTERM')).toBe(0);
+  });
+});
+
+describe('config', () => {
+  it('check names every fault on stdout; exit code 1', async () => {
+    await desk.put('tidewaiter.yaml', `${head}mode: { default: x }\nexceptions: {}\n`);
+    expect(await desk.run(['config', 'check'])).toMatchObject({
+      code: 1,
+      out: 'tidewaiter.yaml:3:18: mode.default: must be one of enforce, warn, observe\ntidewaiter.yaml:4:1: exceptions: this version has no exceptions\n2 faults\n',
+      err: '',
+    });
+  });
+
+  it('check says what a good one means; exit code 0', async () => {
+    await desk.put('deploy/a.yaml', `${head}signers: [{ name: release, images: [docker.io/**], kind: cosign-key, keyFile: a.pub }]\n`);
+    await desk.put('deploy/a.pub', '-----BEGIN PUBLIC KEY-----');
+    const { code, out } = await desk.run(['config', 'check', 'deploy/a.yaml']);
+    expect(code).toBe(0);
+    expect(out).toMatch(/a\.yaml is good\.\n {2}signers {7}release\n/);
+  });
+
+  it('check ends with 2 when the file is not there', async () => {
+    expect(await desk.run(['config', 'check', 'nope.yaml'])).toMatchObject({ code: 2, out: '', err: 'nope.yaml: there is no such file\n' });
+  });
+
+  it('schema is a JSON Schema', async () => {
+    const { code, out } = await desk.run(['config', 'schema']);
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ $schema: 'https://json-schema.org/draft/2020-12/schema', type: 'object' });
+  });
+});
+
+describe('policy', () => {
+  it.each(['check', 'test', 'build'])('%s ends with 2 when there is no such folder, or no opa', async (command) => {
+    expect(await desk.run(['policy', command, 'nope'])).toMatchObject({ code: 2, out: '', err: 'tidewaiter: there is no folder nope\n' });
+    await desk.put('policies/a.rego', 'package policies.a\n');
+    const env = { TIDEWAITER_OPA: '/nowhere/opa' };
+    expect(await desk.run(['policy', command], { env })).toMatchObject({ code: 2, err: expect.stringContaining('CONFIG_INVALID') });
+  });
+});

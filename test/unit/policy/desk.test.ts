@@ -1,0 +1,143 @@
+import { chmod, cp, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { checkPolicies, describeProblem, findOpa, testPolicies } from '../../../src/policy/index.ts';
+import { runOpa } from '../../../src/policy/opa.ts';
+import { installTool } from '../../../tools/install.ts';
+import { cleanUp, folderOf, never } from './fixtures.ts';
+
+afterEach(cleanUp);
+
+async function problemsOf(files: Readonly<Record<string, string>>): Promise<readonly string[]> {
+  const checked = await checkPolicies(await folderOf(files), await installTool('opa'), never);
+  if (!checked.ok) throw new Error(checked.fault.message);
+  return checked.value.map(describeProblem);
+}
+
+describe('policy check', () => {
+  it('finds nothing in the library', async () => {
+    expect(await checkPolicies('policies', await installTool('opa'), never)).toEqual({ ok: true, value: [] });
+  });
+
+  it('names every problem with file, line, column and what to do, in order', async () => {
+    const problems = await problemsOf({
+      'b.rego': 'package policies.b\n\ndeny := true\n',
+      'a/a.rego': 'package policies.a\n\ndeny contains "x" if input.review.nmspace == "y"\n\ndeny contains "y" if http.send({}).status_code == 200\n',
+    });
+    expect(problems).toEqual([
+      expect.stringMatching(/^a\/a\.rego:3:\d+: undefined ref: input\.review\.nmspace \(did you mean namespace\?\)$/),
+      expect.stringMatching(/^a\/a\.rego:5:\d+: undefined function http\.send.*no builtin of the Wasm engine/),
+      'b.rego:3:1: deny is a single value here; it must be a set (write `deny contains msg if { … }`)',
+    ]);
+  });
+
+  it('looks into tests too, which may make inputs of any shape', async () => {
+    const policy = 'package policies.a\n\ndeny contains "x" if input.review.namespace == "y"\n';
+    expect(
+      await problemsOf({
+        'a.rego': policy,
+        'a_test.rego': 'package policies.a_test\n\ntest_x if count(data.policies.a.deny) == 1 with input.review as {"namespace": "y"}\n',
+      }),
+    ).toEqual([]);
+    expect(await problemsOf({ 'a.rego': policy, 'a_test.rego': 'package policies.a_test\n\ntest_x if {\n' })).toEqual([
+      expect.stringMatching(/^a_test\.rego:\d+:\d+: /),
+    ]);
+  });
+
+  it('lets a comparison with null pass where null may be', async () => {
+    expect(
+      await problemsOf({
+        'a.rego': 'package policies.a\n\ndeny contains "x" if input.review.owner == null\n\nwarn contains "y" if input.review.name == null\n',
+      }),
+    ).toEqual([]);
+  });
+
+  it('is not led astray by brackets, quotes and comments', async () => {
+    const tricky = [
+      'package policies.a # deny := true',
+      '',
+      '# deny := true {',
+      'deny contains msg if {',
+      '  msg := `',
+      'deny := true "{`',
+      '}',
+      '',
+      'deny contains $"{concat(", ", ["}", input.review.namespace])} deny := {1}"',
+      '',
+      'warn contains "\\"}{" if',
+      '  input.review.namespace == "x"',
+      '',
+    ].join('\n');
+    expect(await problemsOf({ 'a.rego': tricky })).toEqual([]);
+  });
+
+  it('is POLICY_BROKEN where there is no folder', async () => {
+    expect(await checkPolicies('/nowhere', await installTool('opa'), never)).toMatchObject({ ok: false, fault: { code: 'POLICY_BROKEN' } });
+  });
+});
+
+describe('the first policy of policies/README.md', () => {
+  it('passes its check and its tests beside the library', async () => {
+    const readme = await readFile('policies/README.md', 'utf8');
+    const [policy = '', test = ''] = [...readme.matchAll(/```rego\n(.*?)```/gs)].map(([, code]) => code);
+    const directory = await folderOf({ 'blue.rego': policy, 'blue_test.rego': test });
+    await cp('policies', directory, { recursive: true });
+    expect(await checkPolicies(directory, await installTool('opa'), never)).toEqual({ ok: true, value: [] });
+    const tested = await testPolicies(directory, await installTool('opa'), never);
+    expect(tested.ok && tested.value.tests.filter(({ package: name }) => name.includes('blue')).map(({ outcome }) => outcome)).toEqual(['passed', 'passed']);
+  });
+});
+
+describe('policy test', () => {
+  it('passes over the library, and covers it', async () => {
+    const tested = await testPolicies('policies', await installTool('opa'), never);
+    if (!tested.ok) throw new Error(tested.fault.message);
+    expect(tested.value.tests.filter((test) => test.outcome !== 'passed')).toEqual([]);
+    expect(tested.value.tests.length).toBeGreaterThan(50);
+    expect(tested.value.coverage?.total).toBe(100);
+  });
+
+  it('says which test failed and where', async () => {
+    const directory = await folderOf({
+      'a.rego': 'package policies.a\n\ndeny contains "x"\n',
+      'a_test.rego': 'package policies.a_test\n\ntest_bad if data.policies.a.deny == {"y"}\n',
+    });
+    const tested = await testPolicies(directory, await installTool('opa'), never);
+    expect(tested).toMatchObject({ ok: true, value: { coverage: null, tests: [{ name: 'test_bad', outcome: 'failed', file: 'a_test.rego', line: 3 }] } });
+  });
+
+  it('is POLICY_BROKEN when a test does not compile', async () => {
+    const tested = await testPolicies(await folderOf({ 'a_test.rego': 'package policies.a_test\n\ntest_bad if {\n' }), await installTool('opa'), never);
+    expect(tested).toMatchObject({ ok: false, fault: { code: 'POLICY_BROKEN', message: expect.stringContaining('a_test.rego') } });
+  });
+});
+
+describe('opa', () => {
+  it('is found by TIDEWAITER_OPA, then PATH, then the newest in the tool cache', async () => {
+    const folder = await folderOf({ 'named/opa': '', 'path/opa': '', 'cache/opa-v1.9.0/opa': '', 'cache/opa-v1.10.0/opa': '' });
+    for (const file of ['named/opa', 'path/opa', 'cache/opa-v1.9.0/opa', 'cache/opa-v1.10.0/opa']) await chmod(join(folder, file), 0o755);
+    const cache = { TIDEWAITER_TOOLS: join(folder, 'cache') };
+    const onPath = { ...cache, PATH: `/nowhere:${join(folder, 'path')}` };
+    expect(await findOpa({ ...onPath, TIDEWAITER_OPA: join(folder, 'named/opa') })).toEqual({ ok: true, value: join(folder, 'named/opa') });
+    expect(await findOpa(onPath)).toEqual({ ok: true, value: join(folder, 'path/opa') });
+    expect(await findOpa(cache)).toEqual({ ok: true, value: join(folder, 'cache/opa-v1.10.0/opa') });
+  });
+
+  it('is a fault that says what to do where there is none, or where TIDEWAITER_OPA is wrong', async () => {
+    expect(await findOpa({ TIDEWAITER_TOOLS: '/nowhere' })).toMatchObject({
+      ok: false,
+      fault: { code: 'CONFIG_INVALID', message: expect.stringContaining('tidewaiter policy build') },
+    });
+    expect(await findOpa({ TIDEWAITER_OPA: '/nowhere/opa' })).toMatchObject({ ok: false, fault: { message: expect.stringContaining('TIDEWAITER_OPA') } });
+  });
+
+  it('runs with an empty environment', async () => {
+    const run = await runOpa(await installTool('opa'), ['eval', '--format=raw', 'count(opa.runtime().env)'], '/', never);
+    expect(run).toMatchObject({ ok: true, value: { code: 0, stdout: expect.stringMatching(/^0\s*$/) } });
+  });
+
+  it('that can not be started is a fault', async () => {
+    expect(await runOpa('/nowhere/opa', [], '/', never)).toMatchObject({ ok: false, fault: { code: 'INTERNAL' } });
+    expect(await runOpa(await installTool('opa'), ['version'], '/', AbortSignal.abort())).toMatchObject({ ok: false });
+  });
+});
