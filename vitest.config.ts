@@ -15,7 +15,7 @@ export default defineConfig({
     teardownTimeout: 10_000,
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/contract/**/*.test.ts'], testTimeout: 15_000, sequence: { groupOrder: 0 } } },
-      { test: { name: 'conformance', include: ['test/conformance/**/*.test.ts'], ...serial, sequence: { groupOrder: 1 } } },
+      { test: { name: 'conformance', include: ['test/conformance/**/*.test.ts', 'test/integration/**/*.test.ts'], ...serial, sequence: { groupOrder: 1 } } },
       { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...serial, sequence: { groupOrder: 2 } } },
     ],
   },

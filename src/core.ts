@@ -180,6 +180,7 @@ function openPolicies(settings: Settings, config: LoadedConfig, log: Log): Promi
     modes: policy.modes,
     data: policy.data,
     timeout: policy.timeout,
+    recordedAnnotations: settings.audit.annotations,
     log: (level, message, details) => log[level](details ?? {}, message),
   });
 }

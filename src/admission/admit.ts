@@ -2,7 +2,7 @@ import type { AdmissionAnswer, AdmissionRequest, Mode, Review } from '../domain/
 import type { Deadline } from '../domain/deadline.ts';
 import { type Answered, type Decision, type DecisionRules, decide, hostPolicy, type Judgement, type Policies } from '../domain/decision.ts';
 import type { Gatherer, JudgedImage } from '../domain/evidence.ts';
-import { type Fault, fault, type Outcome, publicFault } from '../domain/fault.ts';
+import { type Fault, fault, publicFault } from '../domain/fault.ts';
 import { isPinned, repositoryName } from '../domain/image.ts';
 import type { RecordKeeper } from '../domain/record.ts';
 import { ownAccess } from '../domain/registry.ts';
@@ -54,7 +54,8 @@ export interface Judged {
   /** The controlling owner the object names. */
   readonly owner: Workload['owner'];
   readonly images: readonly JudgedImage[];
-  readonly judgement: Outcome<Judgement>;
+  /** null when the policies were not asked. */
+  readonly judgement: Judgement | null;
   readonly decision: Decision;
   readonly timings: Readonly<Record<string, number>>;
 }
@@ -173,7 +174,7 @@ export function createLine(parts: LineParts): Line {
       now,
       images: seen,
       judgement,
-      decision: decide(seen, judgement, parts.rules),
+      decision: decide(seen, judgement.findings, parts.rules),
       timings: { evidence: gathered - began, policies: decided - gathered },
     };
   };
@@ -216,9 +217,9 @@ export function createLine(parts: LineParts): Line {
         decision: decision.decision,
         answered,
         mode,
-        policyRevision: judgement.ok ? judgement.value.revision : null,
+        policyRevision: judgement?.revision ?? null,
         configRevision: parts.configRevision,
-        input: judgement.ok ? judgement.value.input : null,
+        input: judgement?.recorded ?? null,
         timings,
         host: hostFacts(images, deadline, clock()),
       });
@@ -270,13 +271,7 @@ export function createLine(parts: LineParts): Line {
     } as const;
     const decision: Decision = { decision: 'deny', findings: [finding] };
     try {
-      return await answer(
-        request,
-        { owner: null, now: clock(), images: [], judgement: { ok: false, fault: why }, decision, timings: {} },
-        mode,
-        began,
-        deadline,
-      );
+      return await answer(request, { owner: null, now: clock(), images: [], judgement: null, decision, timings: {} }, mode, began, deadline);
     } catch (unexpected) {
       parts.unexpected(unexpected);
       return refusal(request, mode, why);

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { canonicalText } from './canonical.ts';
+import { canonicalText } from '../domain/canonical.ts';
 import type { Link, Unhashed, Writer } from './record.ts';
 
 /** An entry of a chain, by which others refer to it. */

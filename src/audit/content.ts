@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
+import { canonicalJson } from '../domain/canonical.ts';
 import type { Evidence, JudgedImage } from '../domain/evidence.ts';
 import { isObject, property } from '../domain/json.ts';
-import { canonicalJson } from './canonical.ts';
 
 /** Findings or a predicate, kept once and referred to as `{"sha256": HEX}`. */
 export interface Content {

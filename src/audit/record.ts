@@ -1,7 +1,7 @@
+import { canonicalText, type Renderable, Rendered } from '../domain/canonical.ts';
 import type { WeighedFinding } from '../domain/decision.ts';
 import type { Evidence, JudgedImage, Rejection, Scan, StageFault } from '../domain/evidence.ts';
 import type { RecordDraft } from '../domain/record.ts';
-import { canonicalText, type Renderable, Rendered } from './canonical.ts';
 import { type Content, slimInput } from './content.ts';
 
 /** Who writes the records. */

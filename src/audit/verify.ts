@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
+import { canonicalJson } from '../domain/canonical.ts';
 import { isObject, property, text } from '../domain/json.ts';
-import { canonicalJson } from './canonical.ts';
 import { type ChainPoint, noHash } from './chain.ts';
 import { referencesOf } from './content.ts';
 

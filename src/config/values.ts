@@ -70,6 +70,8 @@ function globOf(form: RegExp, message: string) {
 
 export const namespaceGlob = globOf(/^[a-z0-9*-]{1,63}$/, 'must be a namespace, or a glob such as dev-*');
 
+export const annotationGlob = globOf(/^[A-Za-z0-9._/*-]{1,317}$/, 'must be the key of an annotation, or a glob such as example.com/*');
+
 /** A glob over logical `registry/repository` names. One that could match no such name is refused: it would protect nothing. */
 export const imageGlob = globOf(/^[a-z0-9*._:/[\]-]{1,255}$/, 'must be a lower-case registry/repository, or a glob of it, without tag or digest').superRefine(
   (pattern, context) => {

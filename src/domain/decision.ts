@@ -28,19 +28,19 @@ export interface Question {
   readonly images: readonly JudgedImage[];
 }
 
-/** What the policies answered: every one that should run did. */
+/** What the policies made of a question. */
 export interface Judgement {
-  /** Hash of the policies, their data and their modes. */
-  readonly revision: string;
-  /** The document the policies saw, as canonical JSON (RFC 8785). */
-  readonly input: string;
-  readonly findings: readonly Finding[];
+  /** Hash of the policies, their data and their modes; null when none are in force. */
+  readonly revision: string | null;
+  /** The document the policies saw, as it may be kept: canonical JSON (RFC 8785), without the values of annotations that are not to be. */
+  readonly recorded: string;
+  /** Every policy that should run did; else POLICY_BROKEN when no set is in force, POLICY_TIMEOUT when it ran too long, INTERNAL. */
+  readonly findings: Outcome<readonly Finding[]>;
 }
 
 /** The set of policies in force. */
 export interface Policies {
-  /** Fault: POLICY_BROKEN when no set is in force, POLICY_TIMEOUT when the set ran too long, INTERNAL. */
-  judge(question: Question, signal: AbortSignal): Promise<Outcome<Judgement>>;
+  judge(question: Question, signal: AbortSignal): Promise<Judgement>;
 }
 
 export type FaultEffect = 'deny' | 'warn' | 'ignore';
@@ -74,10 +74,10 @@ export const hostPolicy = 'tidewaiter';
  * Decides, from facts, what the policies said, and rules: a pure function. Everything that is missing, dark or broken denies, unless
  * the rules name its code.
  */
-export function decide(images: readonly JudgedImage[], judgement: Outcome<Judgement>, rules: DecisionRules): Decision {
+export function decide(images: readonly JudgedImage[], judged: Outcome<readonly Finding[]>, rules: DecisionRules): Decision {
   const findings: Finding[] = [
     ...images.flatMap((image) => hostFindings(image, rules)),
-    ...(judgement.ok ? judgement.value.findings : [policyFault(judgement.fault, rules)].filter((finding) => finding !== null)),
+    ...(judged.ok ? judged.value : [policyFault(judged.fault, rules)].filter((finding) => finding !== null)),
   ];
   const denied = findings.some((finding) => finding.effect === 'deny');
   return {

@@ -9,7 +9,7 @@ export interface Lifetime {
   readonly refreshAfter: number;
 }
 
-/** What an answer that rests on an outage is: used once, never kept, and no reason to forget what was known before. */
+/** What an answer is that has a fault beside it, such as an outage: used once, never kept, and no reason to forget what was known before. */
 export interface Passing {
   readonly outage: FaultCode;
 }

@@ -56,8 +56,9 @@ export function createGatherer(sources: readonly EvidenceSource[], content: Cont
     (stage: Stage) =>
     (finds: Finds): Lifetime | Passing => {
       if (!foundNone(stage, finds)) return stable;
-      const outage = finds.faults.find((f) => f.transient);
-      return outage === undefined ? absent : { outage: outage.code };
+      // With a fault beside it, nobody knows that there is none: that is believed for no time at all, be it an outage or a refusal.
+      const why = finds.faults.find((f) => f.transient) ?? finds.faults[0];
+      return why === undefined ? absent : { outage: why.code };
     };
 
   const gather = (image: PinnedReference, repositories: readonly Repository[], access: Access, deadline: Deadline): Evidence | Promise<Evidence> => {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { canonicalJson } from '../domain/canonical.ts';
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import type { JsonObject } from '../domain/json.ts';
-import { canonicalJson } from './canonical.ts';
 import { type CompiledPolicies, type CompiledPolicy, compilePolicies, describeProblems } from './compile.ts';
 import { readSnapshot } from './snapshot.ts';
 import { readTarGz, writeTarGz } from './tar.ts';

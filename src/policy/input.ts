@@ -1,7 +1,8 @@
 import type { Review } from '../domain/admission.ts';
+import { canonicalJson, canonicalString, canonicalStringOrNull, canonicalText } from '../domain/canonical.ts';
 import type { Question } from '../domain/decision.ts';
 import type { Evidence, JudgedImage, Scan, ScanFinding, StageFault, VerifiedAttestation, VerifiedSignature } from '../domain/evidence.ts';
-import { canonicalJson, canonicalString, canonicalStringMap, canonicalStringOrNull } from './canonical.ts';
+import type { Glob } from '../domain/glob.ts';
 
 /** Version of the document's form. A field may be added within a version; none changes its meaning or goes. */
 export const inputVersion = 1;
@@ -20,15 +21,33 @@ export function inputDocument(question: Question): string {
   return `{"images":[${images}],"now":${now},"review":${reviewJson(question.review)},"version":${inputVersion}}`;
 }
 
+/**
+ * The document as it may be kept: the values of annotations that nobody allowed are left out, since people keep all kinds of things
+ * there. Policies saw them; a replay sees that they are missing.
+ */
+export function recordedDocument(question: Question, seen: string, allowed: Glob): string {
+  const { annotations } = question.review;
+  const kept = Object.entries(annotations).filter(([key]) => key !== lastApplied);
+  if (kept.every(([key]) => allowed(key))) return seen;
+  const redacted = Object.fromEntries(kept.map(([key, value]) => [key, allowed(key) ? value : notRecorded]));
+  return inputDocument({ ...question, review: { ...question.review, annotations: redacted } });
+}
+
+const notRecorded = '(not recorded)';
+
 function reviewJson(review: Review): string {
   const owner = review.owner === null ? 'null' : `{"kind":${canonicalString(review.owner.kind)},"name":${canonicalString(review.owner.name)}}`;
   return (
-    `{"annotations":${canonicalStringMap(review.annotations, lastApplied)},"dryRun":${review.dryRun},"kind":${canonicalString(review.kind)}` +
-    `,"labels":${canonicalStringMap(review.labels)},"name":${canonicalStringOrNull(review.name)},"namespace":${canonicalString(review.namespace)}` +
-    `,"namespaceLabels":${review.namespaceLabels === null ? 'null' : canonicalStringMap(review.namespaceLabels)}` +
+    `{"annotations":${annotationsJson(review.annotations)},"dryRun":${review.dryRun},"kind":${canonicalString(review.kind)}` +
+    `,"labels":${canonicalText(review.labels)},"name":${canonicalStringOrNull(review.name)},"namespace":${canonicalString(review.namespace)}` +
+    `,"namespaceLabels":${review.namespaceLabels === null ? 'null' : canonicalText(review.namespaceLabels)}` +
     `,"operation":${canonicalString(review.operation)},"owner":${owner},"serviceAccount":${canonicalStringOrNull(review.serviceAccount)}` +
     `,"user":{"groups":[${review.user.groups.map(canonicalString).join(',')}],"username":${canonicalString(review.user.username)}}}`
   );
+}
+
+function annotationsJson(annotations: Review['annotations']): string {
+  return canonicalText(Object.hasOwn(annotations, lastApplied) ? { ...annotations, [lastApplied]: undefined } : annotations);
 }
 
 function imageJson(image: JudgedImage): string {

@@ -22,6 +22,8 @@ export interface PolicyOptions {
   readonly modes: Readonly<Record<string, PolicyMode>>;
   /** Becomes `data.config`. */
   readonly data: JsonObject;
+  /** Globs of annotation keys whose values may be kept in records. */
+  readonly recordedAnnotations: readonly string[];
   /** Milliseconds that the policies may take for one request. */
   readonly timeout: number;
   /** Worker threads beside a warm one; by default one less than there are cores, at least one. */

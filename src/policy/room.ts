@@ -1,8 +1,9 @@
 import { dirname } from 'node:path';
 import type { Judgement, Question } from '../domain/decision.ts';
 import { bad, type Fault, good, type Outcome, publicFault } from '../domain/fault.ts';
+import { anyGlob, type Glob } from '../domain/glob.ts';
 import { readFindings, readResults } from './findings.ts';
-import { inputDocument } from './input.ts';
+import { inputDocument, recordedDocument } from './input.ts';
 import { type PolicyOptions, type PolicyRoom, type PolicyStatus, policyModes } from './options.ts';
 import { defaultWorkers, EnginePool } from './pool.ts';
 import { sampleQuestions } from './sample.ts';
@@ -50,23 +51,26 @@ class Room implements PolicyRoom {
   /** Hash of what was last tried, good or bad. */
   #tried: string | null = null;
   #refreshing: Promise<void> | null = null;
+  readonly #recorded: Glob;
   #again = false;
   #closed = false;
 
   constructor(options: PolicyOptions) {
     this.#options = options;
+    this.#recorded = anyGlob(options.recordedAnnotations);
     this.#pool = new EnginePool({ workers: options.workers ?? defaultWorkers, timeout: options.timeout, log: options.log });
     this.#watch = new FolderWatch(() => void this.refresh(), watching);
   }
 
-  async judge(question: Question, signal: AbortSignal): Promise<Outcome<Judgement>> {
-    if (this.#set === null) return bad('POLICY_BROKEN', this.#fault?.message ?? 'no policies are loaded');
+  async judge(question: Question, signal: AbortSignal): Promise<Judgement> {
     const input = inputDocument(question);
+    const recorded = recordedDocument(question, input, this.#recorded);
+    if (this.#set === null) return { revision: null, recorded, findings: bad('POLICY_BROKEN', this.#fault?.message ?? 'no policies are loaded') };
+    const asked = this.#set.revision;
     const answer = await this.#pool.evaluate(input, signal);
-    if (!answer.ok) return answer;
+    if (!answer.ok) return { revision: asked, recorded, findings: answer };
     const { set, results } = answer.value;
-    const findings = results === '' ? [] : readFindings(set.running, readResults(results));
-    return good({ revision: set.revision, input, findings });
+    return { revision: set.revision, recorded, findings: good(results === '' ? [] : readFindings(set.running, readResults(results))) };
   }
 
   status(): PolicyStatus {

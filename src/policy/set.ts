@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { canonicalJson } from '../domain/canonical.ts';
 import { bad, good, type Outcome } from '../domain/fault.ts';
-import { canonicalJson } from './canonical.ts';
 import type { CompiledPolicies, CompiledPolicy } from './compile.ts';
 import type { ReadablePolicy } from './findings.ts';
 import { type PolicyInfo, type PolicyMode, type PolicyOptions, policyModes } from './options.ts';

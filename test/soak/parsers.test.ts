@@ -6,7 +6,7 @@ import { formatReference, parseReference } from '../../src/domain/image.ts';
 import { safeText } from '../../src/domain/text.ts';
 import { changedImages, readWorkload, workloadKinds } from '../../src/domain/workload.ts';
 
-const numRuns = 300_000;
+const numRuns = 500_000;
 const scraps = fc
   .array(
     fc.oneof(

@@ -4,5 +4,5 @@ import { defineConfig } from 'vitest/config';
 /** What takes long, and so is run by `make soak` only. */
 export default defineConfig({
   root: join(import.meta.dirname, '..', '..'),
-  test: { include: ['test/soak/**/*.test.ts'], pool: 'forks', fileParallelism: false, testTimeout: 900_000, hookTimeout: 120_000 },
+  test: { include: ['test/soak/**/*.test.ts'], pool: 'forks', execArgv: ['--expose-gc'], fileParallelism: false, testTimeout: 900_000, hookTimeout: 120_000 },
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration } from '../values.ts';
+import { annotationGlob, distinct, duration } from '../values.ts';
 import { sink } from './kinds.ts';
 
 /** Where records are kept. */
@@ -30,6 +30,9 @@ export const auditSettings = z
       .strictObject({ allow: duration(3_600_000, 3650 * day).prefault('30d'), deny: duration(3_600_000, 3650 * day).prefault('365d') })
       .prefault({})
       .describe('How long records are kept, by decision.'),
+    annotations: distinct(annotationGlob, 64)
+      .default(['tidewaiter.dev/*'])
+      .describe("Globs of a Pod's annotations whose values are kept in records; policies see all of them."),
     sinks: z
       .array(sink)
       .max(16)

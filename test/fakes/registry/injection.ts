@@ -9,6 +9,8 @@ export type Misbehaviour =
   | { readonly kind: 'reset'; readonly after: number | null }
   /** Never answers. */
   | { readonly kind: 'hang' }
+  /** The honest answer, once this settles. */
+  | { readonly kind: 'hold'; readonly until: Promise<unknown> }
   /** 200 and bytes that are no JSON. */
   | { readonly kind: 'garbage' }
   /** The honest answer with its last byte altered. */
@@ -39,6 +41,11 @@ let page = 0;
 
 export function misbehave(does: Misbehaviour, honest: () => Answer, target: string, method: string, response: ServerResponse): void {
   if (does.kind === 'hang') return;
+  if (does.kind === 'hold') {
+    const answer = (): void => sendAnswer(honest(), method, response);
+    does.until.then(answer, answer);
+    return;
+  }
   if (does.kind === 'huge') {
     const declared = does.declared === true ? { 'content-length': String(does.bytes) } : {};
     response.writeHead(200, { 'content-type': honest().headers['content-type'] ?? 'application/octet-stream', ...declared });
@@ -58,7 +65,7 @@ export function misbehave(does: Misbehaviour, honest: () => Answer, target: stri
   sendAnswer(alter(does, honest, target), method, response);
 }
 
-type Alteration = Exclude<Misbehaviour, { kind: 'hang' | 'huge' | 'reset' }>;
+type Alteration = Exclude<Misbehaviour, { kind: 'hang' | 'hold' | 'huge' | 'reset' }>;
 
 function alter(does: Alteration, honest: () => Answer, target: string): Answer {
   switch (does.kind) {

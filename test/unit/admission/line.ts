@@ -62,7 +62,7 @@ export function request(object: unknown, more: Partial<AdmissionRequest> = {}): 
 export function setUp(options: { mirrors?: readonly MirrorRule[]; mode?: Partial<ModeSettings>; recordRequired?: boolean } = {}) {
   const world = {
     evidence: emptyEvidence as Evidence,
-    judge: async (_question: Question): Promise<Outcome<Judgement>> => good({ revision: 'r1', input: '{}', findings: [] }),
+    judge: async (_question: Question): Promise<Judgement> => ({ revision: 'r1', recorded: '{}', findings: good([]) }),
     durable: Promise.resolve(good(undefined)) as Promise<Outcome<void>>,
     questions: [] as Question[],
     records: [] as RecordDraft[],

@@ -4,8 +4,7 @@ import { finding, hub, nginx, pinnedNginx, pod, request, setUp } from './line.ts
 
 const denying =
   (...findings: ReturnType<typeof finding>[]) =>
-  async () =>
-    good({ revision: 'r1', input: '{}', findings });
+  async () => ({ revision: 'r1', recorded: '{}', findings: good(findings) });
 const deployment = (image: string) => ({
   metadata: { name: 'shop' },
   spec: { template: { metadata: { labels: { app: 'shop' } }, spec: { containers: [{ name: 'web', image }] } } },
@@ -74,7 +73,7 @@ describe('/validate', () => {
 
   it.each(['POLICY_BROKEN', 'POLICY_TIMEOUT', 'INTERNAL'] as const)('denies when the policies answer %s', async (code) => {
     const world = setUp();
-    world.judge = async (): Promise<Outcome<never>> => bad(code, 'no judgement');
+    world.judge = async () => ({ revision: null, recorded: '{}', findings: bad(code, 'no judgement') });
     expect((await world.validate(request(pod([pinnedNginx])))).status?.message).toContain(code);
   });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decide, type FaultEffect, type Finding, hostPolicy, type Judgement } from '../../../src/domain/decision.ts';
+import { decide, type FaultEffect, type Finding, hostPolicy } from '../../../src/domain/decision.ts';
 import type { JudgedImage, Stage, StageFault } from '../../../src/domain/evidence.ts';
 import { bad, type FaultCode, faultCodes, good, type Outcome } from '../../../src/domain/fault.ts';
 import { emptyEvidence, judgedImage } from '../parts.ts';
@@ -8,8 +8,8 @@ import { emptyEvidence, judgedImage } from '../parts.ts';
 const strict = { faults: new Map<FaultCode, FaultEffect>() };
 const rules = (faults: Partial<Record<FaultCode, FaultEffect>>) => ({ faults: new Map(Object.entries(faults) as [FaultCode, FaultEffect][]) });
 
-function judged(findings: readonly Finding[] = []): Outcome<Judgement> {
-  return good({ revision: 'r1', input: '{}', findings });
+function judged(findings: readonly Finding[] = []): Outcome<readonly Finding[]> {
+  return good(findings);
 }
 
 function finding(effect: 'deny' | 'warn', more: Partial<Finding> = {}): Finding {

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { Finding, Judgement, Question } from '../../../src/domain/decision.ts';
+import type { Finding, Question } from '../../../src/domain/decision.ts';
 import type { Outcome } from '../../../src/domain/fault.ts';
 import { good } from '../../../src/domain/fault.ts';
 import { createPolicies, type PolicyOptions, type PolicyRoom, type PolicyStatus } from '../../../src/policy/index.ts';
@@ -34,6 +34,7 @@ export function optionsFor(source: PolicyOptions['source'], more: Partial<Policy
     modes: {},
     data: {},
     timeout: 400,
+    recordedAnnotations: [],
     workers: 1,
     log: () => {},
     ...more,
@@ -62,13 +63,15 @@ export function about(namespace: string): Question {
 
 export const never = new AbortController().signal;
 
-export async function findingsOf(room: PolicyRoom, question: Question = about('shop')): Promise<readonly Finding[]> {
-  return judgementOf(await room.judge(question, never)).findings;
+/** What the policies of a room said, or why they could not. */
+export async function judge(room: PolicyRoom, question: Question, signal: AbortSignal = never): Promise<Outcome<readonly Finding[]>> {
+  return (await room.judge(question, signal)).findings;
 }
 
-export function judgementOf(outcome: Outcome<Judgement>): Judgement {
-  if (!outcome.ok) throw new Error(`${outcome.fault.code}: ${outcome.fault.message}`);
-  return outcome.value;
+export async function findingsOf(room: PolicyRoom, question: Question = about('shop')): Promise<readonly Finding[]> {
+  const findings = await judge(room, question);
+  if (!findings.ok) throw new Error(`${findings.fault.code}: ${findings.fault.message}`);
+  return findings.value;
 }
 
 /** Resolves with the first status, now or after a load, that fits. */

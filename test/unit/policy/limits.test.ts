@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { about, cleanUp, findingsOf, never, roomOf } from './fixtures.ts';
+import { about, cleanUp, findingsOf, judge, never, roomOf } from './fixtures.ts';
 
 afterEach(cleanUp);
 
@@ -19,15 +19,15 @@ const greedy = `deny contains "big" if {
   count([concat("", [x, y]) | some x in words; some y in words]) == -1
 }
 
-words := [format_int(i * 1000003, 2) | some i in numbers.range(1, 4000)]
+words := [format_int(i, 2) | some i in numbers.range(1, 4000)]
 
 deny contains "small" if input.review.namespace == "shop"`;
 
 describe('a policy that runs too long', () => {
   it('gets POLICY_TIMEOUT and its name, and the requests beside it go on', async () => {
     const room = await roomOf(looping, { timeout: 150 });
-    const all = await Promise.all(['a', 'loop', 'b', 'c', 'loop', 'd'].map((namespace) => room.judge(about(namespace), never)));
-    expect(all.map((outcome) => (outcome.ok ? outcome.value.findings.map((finding) => finding.msg).join() : outcome.fault.code))).toEqual([
+    const all = await Promise.all(['a', 'loop', 'b', 'c', 'loop', 'd'].map((namespace) => judge(room, about(namespace), never)));
+    expect(all.map((outcome) => (outcome.ok ? outcome.value.map((finding) => finding.msg).join() : outcome.fault.code))).toEqual([
       'quick',
       'POLICY_TIMEOUT',
       'quick',
@@ -47,20 +47,20 @@ describe('a policy that runs too long', () => {
       longest = Math.max(longest, performance.now() - last);
       last = performance.now();
     }, 5);
-    await room.judge(about('loop'), never);
+    await judge(room, about('loop'), never);
     clearInterval(ticker);
     expect(longest).toBeLessThan(250);
   });
 
   it('is given up when the deadline passes first', async () => {
     const room = await roomOf(looping, { timeout: 5000 });
-    const outcome = await room.judge(about('loop'), AbortSignal.timeout(50));
+    const outcome = await judge(room, about('loop'), AbortSignal.timeout(50));
     expect(outcome).toMatchObject({ ok: false, fault: { code: 'POLICY_TIMEOUT', message: 'the deadline passed before the policies answered' } });
   });
 
   it('is not asked at all when the deadline has passed', async () => {
     const room = await roomOf(looping);
-    expect(await room.judge(about('shop'), AbortSignal.abort())).toMatchObject({ ok: false, fault: { code: 'POLICY_TIMEOUT' } });
+    expect(await judge(room, about('shop'), AbortSignal.abort())).toMatchObject({ ok: false, fault: { code: 'POLICY_TIMEOUT' } });
   });
 });
 
@@ -92,9 +92,9 @@ describe('many requests', () => {
 
   it('are settled when the room closes', async () => {
     const room = await roomOf(looping, { timeout: 5000 });
-    const waiting = room.judge(about('loop'), never);
+    const waiting = judge(room, about('loop'), never);
     await room.close();
     expect(await waiting).toMatchObject({ ok: false, fault: { code: 'INTERNAL' } });
-    expect(await room.judge(about('shop'), never)).toMatchObject({ ok: false });
+    expect(await judge(room, about('shop'), never)).toMatchObject({ ok: false });
   });
 });

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { bad, good } from '../../../src/domain/fault.ts';
 import { buildPolicyBundle, createPolicies } from '../../../src/policy/index.ts';
 import { installTool } from '../../../tools/install.ts';
-import { about, cleanUp, findingsOf, folderOf, never, openRoom, optionsFor, roomOf, statusWhere } from './fixtures.ts';
+import { about, cleanUp, findingsOf, folderOf, judge, never, openRoom, optionsFor, roomOf, statusWhere } from './fixtures.ts';
 
 afterEach(cleanUp);
 
@@ -109,7 +109,7 @@ describe('modes and required policies', () => {
 
   it('a required policy that is missing is broken', async () => {
     const room = await roomOf('deny contains "x"', { required: ['signed'] });
-    expect(await room.judge(about('shop'), never)).toMatchObject({
+    expect(await judge(room, about('shop'), never)).toMatchObject({
       ok: false,
       fault: { code: 'POLICY_BROKEN', message: 'the required policy signed is missing' },
     });

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { about, cleanUp, findingsOf, folderOf, judgementOf, never, openRoom, roomOf } from './fixtures.ts';
+import { about, cleanUp, findingsOf, folderOf, judge, never, openRoom, roomOf } from './fixtures.ts';
 
 afterEach(cleanUp);
 
@@ -35,7 +35,7 @@ describe('what OPA finds right and nobody would hear of is refused, naming file 
     expect(fault?.code).toBe('POLICY_BROKEN');
     expect(fault?.message).toContain('p.rego');
     expect(fault?.message).toContain(expected);
-    const judged = await room.judge(about('shop'), never);
+    const judged = await judge(room, about('shop'), never);
     expect(judged).toMatchObject({ ok: false, fault: { code: 'POLICY_BROKEN', message: fault?.message } });
   });
 
@@ -54,7 +54,7 @@ describe('what OPA finds right and nobody would hear of is refused, naming file 
 
   it('an empty folder', async () => {
     const room = await openRoom({ directory: await folderOf({}) });
-    expect(await room.judge(about('shop'), never)).toMatchObject({
+    expect(await judge(room, about('shop'), never)).toMatchObject({
       ok: false,
       fault: { code: 'POLICY_BROKEN', message: expect.stringContaining('there is no policy') },
     });
@@ -166,8 +166,8 @@ deny contains {"msg": "two", "id": "plain", "container": "web", "cves": ["CVE-2"
 
   it('answers with the very document it judged', async () => {
     const room = await roomOf('deny contains input.review.namespace');
-    const judgement = judgementOf(await room.judge(about('shop'), never));
-    expect(JSON.parse(judgement.input)).toMatchObject({ version: 1, review: { namespace: 'shop' } });
+    const judgement = await room.judge(about('shop'), never);
+    expect(JSON.parse(judgement.recorded)).toMatchObject({ version: 1, review: { namespace: 'shop' } });
     expect(judgement.revision).toBe(room.status().revision);
   });
 });

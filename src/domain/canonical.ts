@@ -1,5 +1,3 @@
-import canonicalize from 'canonicalize';
-
 /**
  * Text that is canonical JSON already, and is put into a larger document as it is. What a record is composed of is rendered once:
  * the policy input comes as text, and what is the same for many records is kept rendered.
@@ -20,35 +18,43 @@ export type Renderable = Rendered | null | boolean | number | string | readonly 
  * (3.2.2). Lone halves of surrogate pairs, which it forbids, become U+FFFD. Numbers that JSON has no word for become null.
  * https://www.rfc-editor.org/rfc/rfc8785
  */
-export function canonicalText(value: Renderable): string {
-  if (typeof value === 'string') return JSON.stringify(value.toWellFormed());
+export function canonicalText(value: Renderable, depth = 0): string {
+  if (typeof value === 'string') return canonicalString(value);
   if (typeof value === 'number') return Number.isFinite(value) ? String(value) : 'null';
   if (value === null || typeof value === 'boolean') return String(value);
   if (value instanceof Rendered) return value.text;
-  return isList(value) ? renderList(value) : renderObject(value);
+  if (depth > deepest) return 'null';
+  return isList(value) ? renderList(value, depth + 1) : renderObject(value, depth + 1);
 }
 
-/** The same for a value that came from outside, however deeply nested. */
+/** The same for anything that JSON.parse gives. What is nested deeper than any honest document becomes null. */
 export function canonicalJson(value: unknown): string {
-  try {
-    return canonicalize(value) ?? 'null';
-  } catch {
-    // What the library refuses (see above) is repaired on the way; what comes out of JSON.parse is nothing but Renderable.
-    return canonicalText(value as Renderable);
-  }
+  // What comes out of JSON.parse is nothing but Renderable.
+  return canonicalText(value as Renderable);
 }
+
+/** A JSON string. For well-formed text JSON.stringify writes exactly what RFC 8785 section 3.2.2.2 asks for. */
+export function canonicalString(text: string): string {
+  return JSON.stringify(text.isWellFormed() ? text : text.toWellFormed());
+}
+
+export function canonicalStringOrNull(text: string | null): string {
+  return text === null ? 'null' : canonicalString(text);
+}
+
+const deepest = 512;
 
 function isList(value: readonly Renderable[] | { readonly [key: string]: Renderable | undefined }): value is readonly Renderable[] {
   return Array.isArray(value);
 }
 
-function renderList(list: readonly Renderable[]): string {
+function renderList(list: readonly Renderable[], depth: number): string {
   let text = '[';
-  for (let i = 0; i < list.length; i += 1) text += `${i === 0 ? '' : ','}${canonicalText(list[i] ?? null)}`;
+  for (let i = 0; i < list.length; i += 1) text += `${i === 0 ? '' : ','}${canonicalText(list[i] ?? null, depth)}`;
   return `${text}]`;
 }
 
-function renderObject(object: { readonly [key: string]: Renderable | undefined }): string {
+function renderObject(object: { readonly [key: string]: Renderable | undefined }, depth: number): string {
   const keys = sortedKeys(object);
   let text = '';
   for (const key of keys) {
@@ -56,8 +62,8 @@ function renderObject(object: { readonly [key: string]: Renderable | undefined }
     if (value === undefined) continue;
     const name = keyText(key);
     // Repaired keys may sort elsewhere, or be the same: the rare case goes round once more.
-    if (name === null) return renderObject(Object.fromEntries(keys.map((each) => [each.toWellFormed(), object[each]])));
-    text += text === '' ? name + canonicalText(value) : `,${name}${canonicalText(value)}`;
+    if (name === null) return renderObject(Object.fromEntries(keys.map((each) => [each.toWellFormed(), object[each]])), depth);
+    text += text === '' ? name + canonicalText(value, depth) : `,${name}${canonicalText(value, depth)}`;
   }
   return `{${text}}`;
 }

@@ -1,7 +1,7 @@
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { canonicalJson, canonicalText, type Renderable, Rendered } from '../../../src/audit/canonical.ts';
+import { canonicalJson, canonicalText, type Renderable, Rendered } from '../../../src/domain/canonical.ts';
 
 const value = fc.letrec<{ value: Renderable }>((tie) => ({
   value: fc.oneof(
@@ -63,6 +63,6 @@ describe('the canonical form', () => {
 
   test('can be had of hostile nesting', () => {
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
-    expect(canonicalJson(JSON.parse(deep))).toBe(deep);
+    expect(canonicalJson(JSON.parse(deep))).toBe(`${'['.repeat(513)}null${']'.repeat(513)}`);
   });
 });

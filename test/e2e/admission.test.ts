@@ -1,0 +1,223 @@
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AuditEntry } from '../rig/audit.ts';
+import { waitFor } from '../rig/wait.ts';
+import type { WebhookProcess } from '../rig/webhookProcess.ts';
+import { type AuditRecord, getPod, openScene, podOf, type Scene, waitUntilAsked } from './scene.ts';
+
+let scene: Scene;
+let webhook: WebhookProcess;
+
+beforeAll(async () => {
+  scene = await openScene('enforce');
+  webhook = await scene.replicas[0].start();
+  await waitUntilAsked(scene);
+});
+
+afterAll(async () => {
+  await webhook?.stop();
+  await scene?.close();
+});
+
+const create = (object: object, namespace = 'shop', more: readonly string[] = []) =>
+  scene.cluster.kubectl(['-n', namespace, 'apply', '-f', '-', ...more], { input: object, user: 'alice' });
+
+const debug = (pod: string, container: string, image: string) =>
+  scene.cluster.kubectl(['-n', 'shop', 'debug', pod, `--image=${image}`, `--container=${container}`, '--attach=false'], { user: 'alice' });
+
+const auditOf = (name: string, fits: (entry: AuditEntry) => boolean = () => true) =>
+  scene.cluster.waitForAudit((entry) => entry.objectRef?.name === name && entry.objectRef.resource === 'pods' && entry.verb === 'create' && fits(entry));
+
+async function recordOf(id: string): Promise<AuditRecord> {
+  return waitFor(`record ${id} on disk`, async () => (await scene.replicas[0].records()).find((record) => record.id === id) ?? null);
+}
+
+describe('a Pod', () => {
+  it('whose image is signed is admitted, and stored with the pinned reference of the mirror and its pull secret', async () => {
+    expect(await create(podOf('signed', scene.written('web')))).toMatchObject({ code: 0, stderr: '' });
+    const pod = await getPod(scene, 'shop', 'signed');
+    expect(pod?.spec.containers).toEqual([{ name: 'app', image: scene.placed('web') }]);
+    expect(pod?.spec.imagePullSecrets).toEqual([{ name: 'mirror-pull' }]);
+    expect(pod?.metadata.annotations['tidewaiter.dev/written']).toBe(JSON.stringify({ app: scene.written('web') }));
+  });
+
+  it('whose image is signed in the older layout, and that no mirror has, is pinned at its source', async () => {
+    expect(await create(podOf('legacy', scene.written('cart')))).toMatchObject({ code: 0, stderr: '' });
+    const pod = await getPod(scene, 'shop', 'legacy');
+    expect(pod?.spec).toMatchObject({ containers: [{ image: scene.placed('cart') }], imagePullSecrets: [] });
+  });
+
+  it('whose image is not signed is refused, and kubectl says container, image, policy, what to do, and the record', async () => {
+    const refused = await create(podOf('unsigned', scene.written('api')));
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('admission webhook "pods.tidewaiter.dev" denied the request: image policy: 1 violation');
+    expect(refused.stderr).toContain(`- [signed] container app, image ${scene.placed('api')}: no signature by a configured signer.`);
+    expect(refused.stderr).toContain('What to do: Sign the image');
+    const [, id = ''] = /^record ([0-9A-HJKMNP-TV-Z]{26})$/m.exec(refused.stderr) ?? [];
+    // On disk before the answer left: no waiting.
+    expect((await scene.replicas[0].records()).find((record) => record.id === id)).toMatchObject({
+      decision: 'deny',
+      answered: 'deny',
+      request: { namespace: 'shop', name: 'unsigned', user: 'alice' },
+    });
+    expect(await getPod(scene, 'shop', 'unsigned')).toBeNull();
+  });
+
+  it('that is refused gives an API client HTTP 403 with the reason Forbidden', async () => {
+    const answer = await scene.cluster.api('POST', '/api/v1/namespaces/shop/pods', { body: podOf('client', scene.written('api')), user: 'alice' });
+    expect(answer).toMatchObject({ status: 403, body: { kind: 'Status', reason: 'Forbidden', code: 403 } });
+  });
+
+  it('with a tag that latest is meant by, from a registry that is not approved, is told both', async () => {
+    const refused = await create(podOf('strange', 'evil.example/miner'));
+    expect(refused.stderr).toContain('[latest] container app, image evil.example/miner');
+    expect(refused.stderr).toContain('evil.example/miner is from no approved registry');
+    expect(refused.stderr).toContain('REGISTRY_NOT_LISTED');
+  });
+
+  it('is judged by its init containers as well, which are named as such and placed when they are good', async () => {
+    const withInit = (name: string, image: string): object => podOf(name, scene.written('web'), { initContainers: [{ name: 'prepare', image }] });
+    const refused = await create(withInit('bad-init', scene.written('api')));
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(`init container prepare, image ${scene.placed('api')}: no signature`) });
+    expect(await create(withInit('good-init', scene.written('cart')))).toMatchObject({ code: 0 });
+    expect((await getPod(scene, 'shop', 'good-init'))?.spec).toMatchObject({
+      initContainers: [{ image: scene.placed('cart') }],
+      containers: [{ image: scene.placed('web') }],
+    });
+  });
+
+  it('is judged by its image volumes as well', async () => {
+    const withVolume = (name: string, reference: string): object => podOf(name, scene.written('web'), { volumes: [{ name: 'model', image: { reference } }] });
+    const refused = await create(withVolume('bad-volume', scene.written('api')));
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(`model, image ${scene.placed('api')}: no signature`) });
+    expect(await create(withVolume('good-volume', scene.written('web')))).toMatchObject({ code: 0 });
+    const volumes = (await getPod(scene, 'shop', 'good-volume'))?.spec.volumes ?? [];
+    expect(volumes.find(({ name }) => name === 'model')).toEqual({ name: 'model', image: { reference: scene.placed('web') } });
+  });
+
+  it('that is debugged gets no ephemeral container with a bad image, and one with a good image pinned', async () => {
+    expect(await create(podOf('debugged', scene.written('web')))).toMatchObject({ code: 0 });
+    const refused = await debug('debugged', 'bad', scene.written('api'));
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(`ephemeral container bad, image ${scene.placed('api')}: no signature`) });
+    expect((await getPod(scene, 'shop', 'debugged'))?.spec.ephemeralContainers).toEqual([]);
+    expect(await debug('debugged', 'good', scene.written('web'))).toMatchObject({ code: 0 });
+    expect((await getPod(scene, 'shop', 'debugged'))?.spec.ephemeralContainers).toEqual([{ name: 'good', image: scene.placed('web') }]);
+  });
+
+  it('can get no other image by an update unless that is good, and pinned', async () => {
+    expect(await create(podOf('updated', scene.written('web')))).toMatchObject({ code: 0 });
+    const setImage = (image: string) => scene.cluster.kubectl(['-n', 'shop', 'set', 'image', 'pod/updated', `app=${image}`], { user: 'alice' });
+    expect(await setImage(scene.written('api'))).toMatchObject({ code: 1, stderr: expect.stringContaining('no signature by a configured signer') });
+    expect(await setImage(scene.written('cart'))).toMatchObject({ code: 0 });
+    expect((await getPod(scene, 'shop', 'updated'))?.spec.containers).toEqual([{ name: 'app', image: scene.placed('cart') }]);
+  });
+
+  it('in a namespace in warn mode is created, placed, and its violations are warnings of kubectl', async () => {
+    const warned = await create(podOf('unsigned', scene.written('api')), 'dev-green');
+    expect(warned).toMatchObject({ code: 0, stdout: expect.stringContaining('pod/unsigned created') });
+    expect(warned.stderr).toContain(`Warning: would be denied: [signed] container app, image ${scene.placed('api')}: no signature by a configured signer.`);
+    expect((await getPod(scene, 'dev-green', 'unsigned'))?.spec.containers).toEqual([{ name: 'app', image: scene.placed('api') }]);
+    const entry = await auditOf('unsigned', ({ objectRef }) => objectRef?.namespace === 'dev-green');
+    expect(entry.annotations['pods.tidewaiter.dev/decision']).toBe('deny');
+    expect(await recordOf(entry.annotations['pods.tidewaiter.dev/record'] ?? '')).toMatchObject({ decision: 'deny', answered: 'allow', mode: 'warn' });
+  });
+});
+
+describe('a dry run', () => {
+  it('is judged and patched like the real thing, and leaves no record', async () => {
+    const refused = await create(podOf('dry-bad', scene.written('api')), 'shop', ['--dry-run=server']);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('[signed] container app') });
+    expect(refused.stderr).not.toMatch(/^record /m);
+    const shown = await create(podOf('dry-good', scene.written('web')), 'shop', ['--dry-run=server', '--output=jsonpath={.spec.containers[0].image}']);
+    expect(shown).toMatchObject({ code: 0, stdout: scene.placed('web') });
+    // A record made later is there: none can be on its way that was made earlier.
+    expect(await create(podOf('wet', scene.written('api')))).toMatchObject({ code: 1 });
+    const names = (await scene.replicas[0].records()).map(({ request }) => request.name);
+    expect(names).toContain('wet');
+    expect(names.filter((name) => name?.startsWith('dry-'))).toEqual([]);
+  });
+});
+
+describe('a workload', () => {
+  const podTemplate = (image: string) => ({ metadata: { labels: { app: 'x' } }, spec: { containers: [{ name: 'app', image }] } });
+  const template = (image: string) => ({ selector: { matchLabels: { app: 'x' } }, template: podTemplate(image) });
+  const deployment = (name: string, image: string): object => ({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name }, spec: template(image) });
+
+  it('with a bad image is applied with warnings, and stored as it was written', async () => {
+    const applied = await create(deployment('bad', scene.written('api')));
+    expect(applied).toMatchObject({ code: 0, stdout: expect.stringContaining('deployment.apps/bad created') });
+    expect(applied.stderr).toContain(`Warning: would be denied: [signed] container app, image ${scene.written('api')}: no signature`);
+    const { body } = await scene.cluster.api('GET', '/apis/apps/v1/namespaces/shop/deployments/bad');
+    expect(body).toMatchObject({ spec: { template: { spec: { containers: [{ image: scene.written('api') }] } } } });
+    expect(JSON.stringify(body)).not.toContain('tidewaiter.dev/written');
+  });
+
+  it('with a good image is applied without a word, and is not rewritten either', async () => {
+    expect(await create(deployment('good', scene.written('web')))).toMatchObject({ code: 0, stderr: '' });
+    const { body } = await scene.cluster.api('GET', '/apis/apps/v1/namespaces/shop/deployments/good');
+    expect(body).toMatchObject({ spec: { template: { spec: { containers: [{ image: scene.written('web') }] } } } });
+  });
+
+  it('that a controller owns is skipped: its owner was judged, and its Pods will be', async () => {
+    const replicaSet = (name: string, metadata: object): object => ({
+      apiVersion: 'apps/v1',
+      kind: 'ReplicaSet',
+      metadata: { name, ...metadata },
+      spec: template(scene.written('api')),
+    });
+    const owner = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'bad', uid: '3c7a0f0e-0000-4000-8000-000000000000', controller: true };
+    expect((await create(replicaSet('free', {}))).stderr).toContain('would be denied');
+    expect(await create(replicaSet('owned', { ownerReferences: [owner] }))).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('of every other kind with a bad image gets warnings', async () => {
+    const pod = podTemplate(scene.written('api'));
+    const job = { template: { spec: { ...pod.spec, restartPolicy: 'Never' } } };
+    const objects = {
+      statefulset: { apiVersion: 'apps/v1', kind: 'StatefulSet', spec: { ...template(scene.written('api')), serviceName: 'x' } },
+      daemonset: { apiVersion: 'apps/v1', kind: 'DaemonSet', spec: template(scene.written('api')) },
+      job: { apiVersion: 'batch/v1', kind: 'Job', spec: job },
+      cronjob: { apiVersion: 'batch/v1', kind: 'CronJob', spec: { schedule: '0 4 * * *', jobTemplate: { spec: job } } },
+      podtemplate: { apiVersion: 'v1', kind: 'PodTemplate', template: pod },
+      replicationcontroller: { apiVersion: 'v1', kind: 'ReplicationController', spec: { selector: { app: 'x' }, template: pod } },
+    };
+    const outcomes = await Promise.all(
+      Object.entries(objects).map(async ([name, object]) => {
+        const { code, stderr } = await create({ ...object, metadata: { name } });
+        return [name, code, stderr.includes('would be denied: [signed]')];
+      }),
+    );
+    expect(outcomes).toEqual(Object.keys(objects).map((name) => [name, 0, true]));
+  });
+});
+
+describe("the API server's own audit log", () => {
+  const annotationsOf = async (name: string): Promise<Record<string, string>> => {
+    const { annotations } = await auditOf(name);
+    return Object.fromEntries(Object.entries(annotations).flatMap(([key, value]) => (key.startsWith('pods.tidewaiter.dev/') ? [[key.slice(20), value]] : [])));
+  };
+
+  it.each([
+    ['admitted', 'web', 0, 'allow'],
+    ['refused', 'api', 1, 'deny'],
+  ] as const)('witnesses a Pod that is %s: decision, images, record, and the very hash that the record has on disk', async (name, image, code, decision) => {
+    expect(await create(podOf(`witness-${name}`, scene.written(image)))).toMatchObject({ code });
+    const annotations = await annotationsOf(`witness-${name}`);
+    expect(annotations).toEqual({
+      decision,
+      images: `app=${scene.source.host}/shop/${image}@${scene.images[image].digest}`,
+      record: expect.stringMatching(/^[0-9A-HJKMNP-TV-Z]{26}$/),
+      hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
+    const { hash, ...rest } = await recordOf(annotations['record'] ?? '');
+    expect(hash).toBe(annotations['hash']);
+    expect(rest).toMatchObject({ decision, request: { name: `witness-${name}` } });
+    // Not by our own code: the SHA-256 of the RFC 8785 form without the hash.
+    expect(
+      createHash('sha256')
+        .update(canonicalize(rest) ?? '')
+        .digest('hex'),
+    ).toBe(hash);
+  });
+});

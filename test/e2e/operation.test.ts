@@ -1,0 +1,221 @@
+import { request } from 'node:https';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { admissionReview, podObject } from '../fakes/review.ts';
+import { waitFor } from '../rig/wait.ts';
+import type { WebhookProcess } from '../rig/webhookProcess.ts';
+import { home, openScene, podOf, type Scene, waitUntilAsked } from './scene.ts';
+
+let scene: Scene;
+let webhooks: readonly WebhookProcess[] = [];
+
+beforeAll(async () => {
+  scene = await openScene('enforce');
+  // At once, on a Secret that is still empty: a race that both must survive.
+  webhooks = await Promise.all(scene.replicas.map((replica) => replica.start()));
+  await waitUntilAsked(scene);
+});
+
+afterAll(async () => {
+  await Promise.all(webhooks.map((webhook) => webhook.stop()));
+  await scene?.close();
+});
+
+const secret = z.object({
+  metadata: z.object({ resourceVersion: z.string() }),
+  data: z.object({ 'ca.crt': z.string(), path: z.string() }),
+});
+
+async function readSecret(): Promise<{ readonly ca: string; readonly path: string; readonly version: string }> {
+  const { metadata, data } = secret.parse((await scene.cluster.api('GET', `/api/v1/namespaces/${home}/secrets/tidewaiter-tls`)).body);
+  const decode = (value: string): string => Buffer.from(value, 'base64').toString('utf8');
+  return { ca: decode(data['ca.crt']), path: decode(data.path), version: metadata.resourceVersion };
+}
+
+const registration = z.object({
+  webhooks: z.array(
+    z.object({
+      name: z.string(),
+      failurePolicy: z.string(),
+      clientConfig: z.object({ caBundle: z.string(), service: z.object({ path: z.string(), port: z.number() }) }),
+    }),
+  ),
+});
+
+async function readRegistration(kind: 'mutating' | 'validating') {
+  const { body } = await scene.cluster.api('GET', `/apis/admissionregistration.k8s.io/v1/${kind}webhookconfigurations/tidewaiter`);
+  return registration.parse(body).webhooks;
+}
+
+/** Calls as the API server does: by the name of the Service, trusting only what the Secret says. */
+function call(webhook: WebhookProcess, ca: string, path: string, method = 'POST'): Promise<{ readonly status: number; readonly body: string }> {
+  const review = JSON.stringify(admissionReview({ object: podObject({ name: 'web', containers: [{ name: 'app', image: scene.written('api') }] }) }));
+  return new Promise((resolve, reject) => {
+    const asked = request(
+      { ...webhook.address, ca, servername: `tidewaiter.${home}.svc`, method, path, agent: false, headers: { 'content-type': 'application/json' } },
+      (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }));
+        answer.on('error', reject);
+      },
+    );
+    asked.on('error', reject);
+    asked.end(method === 'GET' ? undefined : review);
+  });
+}
+
+const tryPod = async (image: string): Promise<string> => {
+  const { body } = await scene.cluster.api('POST', '/api/v1/namespaces/shop/pods?dryRun=All', { body: podOf('try', image) });
+  const parsed = z.object({ kind: z.string(), message: z.string().optional() }).parse(body);
+  return parsed.kind === 'Pod' ? 'created' : (parsed.message ?? '');
+};
+
+describe('two replicas that start at once', () => {
+  it('agree on one authority and one secret path, and tell both to the API server', async () => {
+    const { ca, path } = await readSecret();
+    expect(path).toMatch(/^[0-9a-f]{64}$/);
+    for (const [kind, route] of [
+      ['validating', 'validate'],
+      ['mutating', 'mutate'],
+    ] as const) {
+      for (const { clientConfig } of await readRegistration(kind)) {
+        expect(Buffer.from(clientConfig.caBundle, 'base64').toString('utf8')).toBe(ca);
+        expect(clientConfig.service).toEqual({ path: `/${path}/${route}`, port: scene.replicas[0].port });
+      }
+    }
+  });
+
+  it('both answer on that path, with certificates of that authority for the name of the Service', async () => {
+    const { ca, path } = await readSecret();
+    const answers = await Promise.all(webhooks.map((webhook) => call(webhook, ca, `/${path}/validate`)));
+    for (const { status, body } of answers) {
+      expect(status).toBe(200);
+      expect(JSON.parse(body)).toMatchObject({ response: { allowed: false, status: { code: 403 } } });
+    }
+  });
+
+  it('leave the Secret alone when one of them is started again', async () => {
+    const before = await readSecret();
+    await webhooks[1]?.stop();
+    const [first, again] = [webhooks[0], await scene.replicas[1].start()];
+    webhooks = first === undefined ? [again] : [first, again];
+    expect(await readSecret()).toEqual(before);
+    expect(await call(again, before.ca, `/${before.path}/validate`)).toMatchObject({ status: 200 });
+  });
+
+  it('keep what they told the API server when the manifests are applied again', async () => {
+    const before = [await readRegistration('validating'), await readRegistration('mutating')];
+    await scene.apply('enforce');
+    expect([await readRegistration('validating'), await readRegistration('mutating')]).toEqual(before);
+  });
+});
+
+describe('whoever is not the API server', () => {
+  it.each(['/validate', '/mutate', '/', '/0000000000000000000000000000000000000000000000000000000000000000/validate'])(
+    'is answered 404 on %s',
+    async (path) => {
+      const { ca } = await readSecret();
+      for (const webhook of webhooks) expect(await call(webhook, ca, path)).toMatchObject({ status: 404, body: expect.not.stringContaining('allowed') });
+    },
+  );
+
+  it('finds no admission on the other port', async () => {
+    const { path } = await readSecret();
+    for (const { ops } of webhooks) {
+      const answers = await Promise.all([`/${path}/validate`, '/validate'].map((at) => fetch(`${ops}${at}`, { method: 'POST', body: '{}' })));
+      expect(answers.map(({ status }) => status)).toEqual([404, 404]);
+    }
+  });
+
+  it('may read the path neither in the Secret nor in the webhook configurations, and it is in no log', async () => {
+    const { path } = await readSecret();
+    const places = [
+      `/api/v1/namespaces/${home}/secrets/tidewaiter-tls`,
+      '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/tidewaiter',
+      '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/tidewaiter',
+    ];
+    const answers = await Promise.all(places.map((at) => scene.cluster.api('GET', at, { user: 'alice' })));
+    expect(answers.map(({ status }) => status)).toEqual([403, 403, 403]);
+    for (const webhook of webhooks) expect(webhook.output()).not.toContain(path);
+    for (const { ops } of webhooks) expect(await (await fetch(`${ops}/metrics`)).text()).not.toContain(path);
+    expect(JSON.stringify(await scene.cluster.auditLog())).not.toContain(path);
+  });
+});
+
+describe('the rights of the webhook', () => {
+  const access = z.object({ status: z.object({ allowed: z.boolean() }) });
+  const may = async (verb: string, group: string, resource: string, name: string, namespace: string): Promise<boolean> => {
+    const answer = await scene.cluster.api('POST', '/apis/authorization.k8s.io/v1/subjectaccessreviews', {
+      body: {
+        apiVersion: 'authorization.k8s.io/v1',
+        kind: 'SubjectAccessReview',
+        spec: {
+          user: `system:serviceaccount:${home}:tidewaiter`,
+          groups: ['system:serviceaccounts'],
+          resourceAttributes: { verb, group, resource, name, namespace },
+        },
+      },
+    });
+    return access.parse(answer.body).status.allowed;
+  };
+
+  it('reach its own Secret and its own webhook configurations', async () => {
+    const group = 'admissionregistration.k8s.io';
+    for (const verb of ['get', 'patch']) {
+      expect(await may(verb, '', 'secrets', 'tidewaiter-tls', home)).toBe(true);
+      expect(await may(verb, group, 'validatingwebhookconfigurations', 'tidewaiter', '')).toBe(true);
+      expect(await may(verb, group, 'mutatingwebhookconfigurations', 'tidewaiter', '')).toBe(true);
+    }
+  });
+
+  it('reach nothing else', async () => {
+    const group = 'admissionregistration.k8s.io';
+    const asked = [
+      may('get', '', 'secrets', 'other', home),
+      may('get', '', 'secrets', 'tidewaiter-tls', 'shop'),
+      may('list', '', 'secrets', '', home),
+      may('delete', '', 'secrets', 'tidewaiter-tls', home),
+      may('create', '', 'pods', '', 'shop'),
+      may('patch', group, 'validatingwebhookconfigurations', 'other', ''),
+      may('delete', group, 'validatingwebhookconfigurations', 'tidewaiter', ''),
+    ];
+    expect(await Promise.all(asked)).toEqual(asked.map(() => false));
+  });
+});
+
+describe('an edit of a mounted ConfigMap', () => {
+  const curfew = 'package policies.curfew\n\ndeny contains "nothing sails at night"\n';
+
+  it('that adds a policy takes effect with the next Pod, and stays in force after a bad edit', async () => {
+    expect(await tryPod(scene.written('web'))).toBe('created');
+    const { policies } = scene.replicas[0];
+    const edited = performance.now();
+    policies.update({ ...scene.installed.policies, 'curfew.rego': curfew });
+    const refused = await waitFor('the new policy to be in force', async () => {
+      const outcome = await tryPod(scene.written('web'));
+      return outcome === 'created' ? null : outcome;
+    });
+    process.stdout.write(`a policy edit was live after ${Math.round(performance.now() - edited)} ms\n`);
+    expect(refused).toContain('[curfew] nothing sails at night');
+
+    policies.update({ ...scene.installed.policies, 'curfew.rego': 'package policies.curfew\n\ndeny contains {' });
+    const ready = await waitFor('the bad edit to be reported', async () => {
+      const text = await (await fetch(`${webhooks[0]?.ops}/readyz`)).text();
+      return text.includes('the newest edit is not in force') ? text : null;
+    });
+    expect(ready).toContain('curfew.rego');
+    expect(await tryPod(scene.written('web'))).toContain('nothing sails at night');
+
+    policies.update(scene.installed.policies);
+    await waitFor('the policy to be gone', async () => ((await tryPod(scene.written('web'))) === 'created' ? true : null));
+  });
+
+  it('that changes the mode takes effect with the next Pod', async () => {
+    expect(await tryPod(scene.written('api'))).toContain('[signed]');
+    await scene.apply('try');
+    await waitFor('the milder mode to be in force', async () => ((await tryPod(scene.written('api'))) === 'created' ? true : null));
+    await scene.apply('enforce');
+    await waitFor('the old mode to be in force', async () => ((await tryPod(scene.written('api'))).includes('[signed]') ? true : null));
+  });
+});

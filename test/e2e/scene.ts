@@ -1,0 +1,217 @@
+/**
+ * What all end-to-end tests play on: a real API server in which the project's own manifests are applied, real registries (a source and
+ * its mirror), images that the real cosign signed, and webhook processes that run on the manifests' ConfigMaps.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { installTool } from '../../tools/install.ts';
+import { startCosign } from '../conformance/cosignTool.ts';
+import { makeKey, type PublishedImage, publishImage, trivyReport } from '../fakes/publish.ts';
+import { type RealRegistry, startRealRegistry } from '../fakes/realRegistry.ts';
+import { type Cluster, startCluster } from '../rig/cluster.ts';
+import { type ConfigMapVolume, mountConfigMap } from '../rig/configMapVolume.ts';
+import { applyManifests, type Installed, type Overlay, writeServiceAccountKubeconfig } from '../rig/manifests.ts';
+import { freePorts, waitFor } from '../rig/wait.ts';
+import { startWebhookProcess, type WebhookProcess } from '../rig/webhookProcess.ts';
+
+export const home = 'tidewaiter-system';
+
+/** What the Pods of the tests ask for; all are scanned and without findings. */
+export interface Images {
+  /** Signed by cosign as a bundle, at the source and at the mirror. */
+  readonly web: PublishedImage;
+  /** Signed by cosign in the legacy layout, at the source only. */
+  readonly cart: PublishedImage;
+  /** Not signed. */
+  readonly api: PublishedImage;
+}
+
+/** One replica: a folder as its Pod would see it, and a port that stays the same over restarts. */
+export interface Replica {
+  readonly port: number;
+  readonly configuration: ConfigMapVolume;
+  readonly policies: ConfigMapVolume;
+  start(): Promise<WebhookProcess>;
+  /** Its records on disk, in the order in which they were written. */
+  records(): Promise<readonly AuditRecord[]>;
+}
+
+export interface Scene {
+  readonly cluster: Cluster;
+  readonly source: RealRegistry;
+  readonly mirror: RealRegistry;
+  readonly images: Images;
+  readonly installed: Installed;
+  /** The port that the webhook configurations name is the first replica's. */
+  readonly replicas: readonly [Replica, Replica];
+  /** As it is written in a manifest. */
+  written(name: keyof Images): string;
+  /** As it is stored when it was placed: at the mirror where that has it, and pinned. */
+  placed(name: keyof Images): string;
+  /** Applies the other overlay, and lets the replicas find its ConfigMaps as a kubelet would. */
+  apply(overlay: Overlay): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Sets everything up but starts no webhook. */
+export async function openScene(overlay: Overlay): Promise<Scene> {
+  await installTool('opa');
+  const folder = mkdtempSync(join(tmpdir(), 'tidewaiter-e2e-'));
+  const [cluster, source, mirror] = await Promise.all([startCluster(), startRealRegistry(), startRealRegistry()]);
+  process.stdout.write(`against ${cluster.apiserver}\n`);
+  const images = await publishImages(source, mirror, folder);
+  const [first = 0, second = 0] = await freePorts(2);
+  const installed = await applyManifests(cluster, overlay, first);
+  const kubeconfig = join(folder, 'kubeconfig.json');
+  await writeServiceAccountKubeconfig(cluster, { namespace: home, name: 'tidewaiter' }, kubeconfig);
+  // Alice and the others work in these; the second is one of those that are only warned.
+  for (const namespace of ['shop', 'dev-green', 'kube-system']) await cluster.createNamespace(namespace);
+
+  const configure = (port: number, files: Installed): Readonly<Record<string, string>> => ({
+    'tidewaiter.yaml': configuration(files.configuration['tidewaiter.yaml'] ?? '', { port, kubeconfig, source: source.host, mirror: mirror.host, folder }),
+  });
+  const openReplica = (name: string, port: number): Replica => {
+    const own = join(folder, name);
+    const volume = mountConfigMap(join(own, 'config'), configure(port, installed));
+    return {
+      port,
+      configuration: volume,
+      policies: mountConfigMap(join(own, 'policies'), installed.policies),
+      start: () => startWebhookProcess(join(volume.path, 'tidewaiter.yaml'), join(own, 'output.log')),
+      records: () => readRecords(join(own, 'audit')),
+    };
+  };
+  const replicas = [openReplica('first', first), openReplica('second', second)] as const;
+  const written = (name: keyof Images): string => `${source.host}/shop/${name}:1.0`;
+  return {
+    cluster,
+    source,
+    mirror,
+    images,
+    installed,
+    replicas,
+    written,
+    placed: (name) => (name === 'web' ? `${mirror.host}/hub/shop/web:1.0@${images.web.digest}` : `${written(name)}@${images[name].digest}`),
+    async apply(next) {
+      const files = await applyManifests(cluster, next, first);
+      for (const { port, configuration: volume } of replicas) volume.update(configure(port, files));
+    },
+    async close() {
+      await Promise.all([cluster.stop(), source.stop(), mirror.stop()]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function publishImages(source: RealRegistry, mirror: RealRegistry, folder: string): Promise<Images> {
+  const cosign = await startCosign();
+  try {
+    const key = makeKey('p256');
+    mkdirSync(join(folder, 'reports'));
+    writeFileSync(join(folder, 'release.pub'), key.publicPem);
+    const publish = async (name: string): Promise<PublishedImage> => {
+      const image = await publishImage({ registry: source.url, repository: `shop/${name}`, tag: '1.0', content: name });
+      writeFileSync(join(folder, 'reports', `${name}.json`), JSON.stringify(trivyReport({ imageId: image.imageId })));
+      return image;
+    };
+    const images = { web: await publish('web'), cart: await publish('cart'), api: await publish('api') };
+    await publishImage({ registry: mirror.url, repository: 'hub/shop/web', tag: '1.0', content: 'web' });
+    await cosign.sign(`${source.host}/shop/web@${images.web.digest}`, key, 'bundle');
+    await cosign.sign(`${source.host}/shop/cart@${images.cart.digest}`, key, 'legacy');
+    return images;
+  } finally {
+    cosign.close();
+  }
+}
+
+interface Surroundings {
+  readonly port: number;
+  readonly kubeconfig: string;
+  readonly source: string;
+  readonly mirror: string;
+  readonly folder: string;
+}
+
+const shipped = z.looseObject({ server: z.looseObject({}), mode: z.looseObject({}), policy: z.looseObject({}), audit: z.looseObject({}) });
+
+/** The configuration that the overlay ships, with what its user adds, and this machine's addresses and paths. JSON is YAML. */
+function configuration(text: string, { port, kubeconfig, source, mirror, folder }: Surroundings): string {
+  const base = shipped.parse(parse(text));
+  return JSON.stringify({
+    ...base,
+    server: { ...base.server, listen: `127.0.0.1:${port}`, ops: '127.0.0.1:0' },
+    mode: { ...base.mode, namespaces: [{ match: ['dev-*'], mode: 'warn' }] },
+    cluster: { kubeconfig },
+    registries: [
+      { host: source, plainHTTP: true },
+      { host: mirror, plainHTTP: true },
+    ],
+    mirrors: [{ source, targets: [{ location: `${mirror}/hub`, pullSecret: 'mirror-pull' }] }],
+    signers: [{ name: 'release', kind: 'cosign-key', images: [`${source}/shop/**`], keyFile: join(folder, 'release.pub') }],
+    scans: [{ name: 'reports', kind: 'trivy-directory', path: join(folder, 'reports') }],
+    policy: { ...base.policy, directory: '../policies', data: { registries: [source] } },
+    audit: { ...base.audit, store: 'jsonl:../audit' },
+  });
+}
+
+const record = z.looseObject({
+  id: z.string(),
+  hash: z.string(),
+  decision: z.string(),
+  answered: z.string(),
+  request: z.looseObject({ namespace: z.string(), name: z.string().nullable() }),
+});
+
+export type AuditRecord = z.infer<typeof record>;
+
+async function readRecords(directory: string): Promise<readonly AuditRecord[]> {
+  const names = (await readdir(directory)).filter((name) => name.endsWith('.jsonl')).sort();
+  const texts = await Promise.all(names.map((name) => readFile(join(directory, name), 'utf8')));
+  return texts.flatMap((text) =>
+    text
+      .split('\n')
+      .slice(0, -1)
+      .flatMap((line) => {
+        // Contents and links of chains stand between the records.
+        const parsed = record.safeParse(JSON.parse(line));
+        return parsed.success ? [parsed.data] : [];
+      }),
+  );
+}
+
+/** Waits until the API server asks the webhook: a configuration is live some milliseconds after it is stored. */
+export async function waitUntilAsked({ cluster, written }: Scene): Promise<void> {
+  await waitFor('the API server to ask the webhook', async () => {
+    const asked = await cluster.kubectl(['-n', 'shop', 'create', '--dry-run=server', '-f', '-'], { input: podOf('probe', written('api')) });
+    return /image policy: |would be denied: /.test(asked.stderr) ? true : null;
+  });
+}
+
+/** A Pod with one container, and what a test adds to its spec. */
+export function podOf(name: string, image: string, spec: object = {}): object {
+  return { apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { containers: [{ name: 'app', image }], ...spec } };
+}
+
+const named = z.array(z.object({ name: z.string(), image: z.string() })).default([]);
+const storedPod = z.object({
+  metadata: z.object({ annotations: z.record(z.string(), z.string()).default({}), labels: z.record(z.string(), z.string()).default({}) }),
+  spec: z.object({
+    containers: named,
+    initContainers: named,
+    ephemeralContainers: named,
+    imagePullSecrets: z.array(z.object({ name: z.string() })).default([]),
+    volumes: z.array(z.object({ name: z.string(), image: z.object({ reference: z.string() }).optional() })).default([]),
+  }),
+});
+
+export type StoredPod = z.infer<typeof storedPod>;
+
+/** The Pod as the API server has it; null where there is none. */
+export async function getPod({ cluster }: Scene, namespace: string, name: string): Promise<StoredPod | null> {
+  const { status, body } = await cluster.api('GET', `/api/v1/namespaces/${namespace}/pods/${name}`);
+  return status === 404 ? null : storedPod.parse(body);
+}
