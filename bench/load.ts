@@ -51,7 +51,7 @@ export async function putLoad({ url, pid, connections, seconds, mutate, validate
 const ticksPerSecond = 100;
 
 /** Milliseconds of user and system time of a process, from /proc/PID/stat: fields 14 and 15, counted behind the name in parentheses. */
-export function cpuOf(pid: number): number {
+function cpuOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return ((Number(fields[11]) + Number(fields[12])) * 1000) / ticksPerSecond;

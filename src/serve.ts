@@ -4,7 +4,7 @@ import { monotonicFactory } from 'ulidx';
 import type { LineEvent } from './admission/admit.ts';
 import { decodeReview, encodeReview } from './admission/review.ts';
 import { createAudit, type Sink, type SinkKind, sinkKinds } from './audit/index.ts';
-import { type LoadedConfig, watchConfig } from './config/index.ts';
+import { formatConfigFault, type LoadedConfig, watchConfig } from './config/index.ts';
 import { buildCore, type Core, type CoreParts } from './core.ts';
 import { deadlineIn } from './domain/deadline.ts';
 import { type Fault, good, type Outcome, publicFault } from './domain/fault.ts';
@@ -150,6 +150,10 @@ function createHandler(core: () => Core, log: Log, metrics: Metrics): Handle {
 function holdCore(first: Core, parts: CoreParts, metrics: Metrics, log: Log) {
   let core = first;
   let refused: string | null = null;
+  let closed = false;
+  let replacing = Promise.resolve();
+  // Their threads keep the process alive until they are closed.
+  const retired = new Set<Core>();
   metrics.configLoaded(true, first.config.revision);
   const watchPolicies = (watched: Core): void => {
     const report = (): void => {
@@ -165,6 +169,22 @@ function holdCore(first: Core, parts: CoreParts, metrics: Metrics, log: Log) {
     metrics.configLoaded(false, null);
     log.error({}, `the new configuration is not in force, the old one stays: ${why}`);
   };
+  const replace = async (outcome: Awaited<ReturnType<LoadedConfig['reload']>>): Promise<void> => {
+    if (!outcome.ok) return refuse(outcome.faults.map((f) => safeText(formatConfigFault(f), 300)).join('; '));
+    const next = await buildCore(outcome.config, parts);
+    if (!next.ok) return refuse(next.fault.message);
+    const before = core;
+    core = next.value;
+    refused = null;
+    watchPolicies(core);
+    metrics.configLoaded(true, core.config.revision);
+    log.info({ revision: core.config.revision }, 'the new configuration is in force');
+    // What began under the old one may finish under it.
+    retired.add(before);
+    setTimeout(() => {
+      if (retired.delete(before)) void before.close();
+    }, before.config.settings.server.deadline + 5_000).unref();
+  };
   return {
     core: () => core,
     configCheck(): ReadinessCheck {
@@ -174,20 +194,18 @@ function holdCore(first: Core, parts: CoreParts, metrics: Metrics, log: Log) {
         reason: refused === null ? `revision ${core.config.revision.slice(0, 12)}` : `the newest edit is not in force: ${refused}`,
       };
     },
-    async replace(outcome: Awaited<ReturnType<LoadedConfig['reload']>>): Promise<void> {
-      if (!outcome.ok) return refuse(outcome.faults.map((f) => safeText(f.message, 300)).join('; '));
-      const next = await buildCore(outcome.config, parts);
-      if (!next.ok) return refuse(next.fault.message);
-      const before = core;
-      core = next.value;
-      refused = null;
-      watchPolicies(core);
-      metrics.configLoaded(true, core.config.revision);
-      log.info({ revision: core.config.revision }, 'the new configuration is in force');
-      // What began under the old one may finish under it.
-      setTimeout(() => void before.close(), before.config.settings.server.deadline + 5_000).unref();
+    /** One after the other: of two quick edits the second must win, and none may be built after the end. */
+    replace(outcome: Awaited<ReturnType<LoadedConfig['reload']>>): Promise<void> {
+      replacing = replacing
+        .then(() => (closed ? undefined : replace(outcome)))
+        .catch((error: unknown) => log.error({ err: error }, 'the new configuration could not be put in force; please report it'));
+      return replacing;
     },
-    close: () => core.close(),
+    async close() {
+      closed = true;
+      await replacing;
+      await Promise.all([core, ...retired].map((each) => each.close()));
+    },
   };
 }
 

@@ -166,7 +166,7 @@ export function createLine(parts: LineParts): Line {
     const gathered = timer();
     const judgement = await policies.judge(
       { now, review: describeReview(request, workload, parts.namespaceLabels(request.namespace)), images: seen },
-      deadline.signal,
+      deadline,
     );
     const decided = timer();
     return {

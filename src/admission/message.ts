@@ -2,7 +2,7 @@ import type { Mode } from '../domain/admission.ts';
 import type { WeighedFinding } from '../domain/decision.ts';
 import type { JudgedImage } from '../domain/evidence.ts';
 import { safeText } from '../domain/text.ts';
-import { describeContainer } from '../domain/workload.ts';
+import { describeImage } from '../domain/workload.ts';
 
 const longestMessage = 6000;
 const longestWarning = 400;
@@ -38,8 +38,12 @@ export function warningTexts(findings: readonly WeighedFinding[], images: readon
 
 function describeFinding(finding: WeighedFinding, images: readonly JudgedImage[]): string {
   const image = images.find((candidate) => candidate.container.container === finding.container);
-  const named = image === undefined || (finding.msg.includes(image.container.container) && finding.msg.includes(image.container.written));
-  const what = named ? '' : `${describeContainer(image.container)}, image ${image.container.written}: `;
+  const named = image === undefined || finding.msg.includes(describeImage(image.container)) || namesBoth(finding.msg, image.container);
+  const what = named ? '' : `${describeImage(image.container)}: `;
   const remedy = finding.remediation === null ? '' : ` What to do: ${finding.remediation}`;
   return `[${safeText(finding.policy, 100)}] ${safeText(`${what}${finding.msg}${/[.!?]$/.test(finding.msg) || remedy === '' ? '' : '.'}${remedy}`, 1500)}`;
+}
+
+function namesBoth(text: string, { container, written }: JudgedImage['container']): boolean {
+  return text.includes(container) && text.includes(written);
 }

@@ -4,7 +4,7 @@ import type { Resolved } from '../domain/resolved.ts';
 import type { ContainerImage } from '../domain/workload.ts';
 
 /** Shows people what a Pod had before it was rewritten. Anybody can write it: it is never evidence. */
-export const writtenAnnotation = 'tidewaiter.dev/written';
+const writtenAnnotation = 'tidewaiter.dev/written';
 
 const longestAnnotation = 16 * 1024;
 

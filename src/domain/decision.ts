@@ -1,7 +1,8 @@
 import type { Mode, Review } from './admission.ts';
+import type { Deadline } from './deadline.ts';
 import type { JudgedImage, Stage, StageFault } from './evidence.ts';
 import type { Fault, FaultCode, Outcome } from './fault.ts';
-import { describeContainer } from './workload.ts';
+import { describeImage } from './workload.ts';
 
 export type Effect = 'deny' | 'warn';
 
@@ -40,7 +41,7 @@ export interface Judgement {
 
 /** The set of policies in force. */
 export interface Policies {
-  judge(question: Question, signal: AbortSignal): Promise<Judgement>;
+  judge(question: Question, deadline: Deadline): Promise<Judgement>;
 }
 
 export type FaultEffect = 'deny' | 'warn' | 'ignore';
@@ -91,7 +92,7 @@ function hostFindings(image: JudgedImage, rules: DecisionRules): Finding[] {
   const add = (id: string, code: FaultCode | null, effect: Effect, msg: string, remediation: string | null): void => {
     found.push({ policy: hostPolicy, id, effect, msg, severity: null, container: image.container.container, cves: [], remediation, code });
   };
-  const what = `${describeContainer(image.container)}, image ${image.container.written}`;
+  const what = describeImage(image.container);
   const told = new Set<string>();
   for (const stage of image.evidence.dark) {
     const faults = image.evidence.faults.filter((f) => f.stage === stage);

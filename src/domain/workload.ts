@@ -87,6 +87,15 @@ export function describeContainer(image: Pick<ContainerImage, 'role' | 'containe
   return `${kinds[image.role]} ${image.container}`;
 }
 
+/** More than the longest image reference has: what is longer is none, and must not hide what is said about it. */
+const longestShown = 512;
+
+/** An image and where it stands, where people read it. */
+export function describeImage(image: Pick<ContainerImage, 'role' | 'container' | 'written'>): string {
+  const { written } = image;
+  return `${describeContainer(image)}, image ${written.length > longestShown ? `${written.slice(0, longestShown)}…` : written}`;
+}
+
 function readImages(spec: unknown, at: string): ContainerImage[] {
   const images: ContainerImage[] = [];
   for (const [list, role] of lists) {

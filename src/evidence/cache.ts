@@ -89,15 +89,19 @@ export function createFacts(limits: FactLimits, clock: () => number, events: Fac
 
 /** Runs a question under its own limit; whatever it throws is INTERNAL, never an answer. */
 async function runWithin<T>(question: (signal: AbortSignal) => Promise<Outcome<T>>, milliseconds: number): Promise<Outcome<T>> {
-  const limit = AbortSignal.timeout(milliseconds);
+  // Not AbortSignal.timeout: its timer would be held until it is due, long after most questions are answered.
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), milliseconds);
   try {
     const known = await raceDeadline(
-      question(limit).then((outcome): Known<T> => ({ outcome, lastKnownGoodAge: null })),
-      limit,
+      question(limit.signal).then((outcome): Known<T> => ({ outcome, lastKnownGoodAge: null })),
+      limit.signal,
     );
     return known.outcome;
   } catch (cause) {
     return bad('INTERNAL', 'looking for evidence failed unexpectedly', { cause });
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -40,7 +40,7 @@ export async function readPlatforms(
 }
 
 /** Whether a platform is the wanted one: a wanted platform without a variant takes every variant. */
-export function matchesPlatform(wanted: string, platform: string): boolean {
+function matchesPlatform(wanted: string, platform: string): boolean {
   return platform === wanted || (wanted.split('/').length === 2 && platform.startsWith(`${wanted}/`));
 }
 

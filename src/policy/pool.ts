@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import type { Deadline } from '../domain/deadline.ts';
 import { bad, type Fault, fault, good, type Outcome } from '../domain/fault.ts';
 import type { EngineSet } from './engine.ts';
 import { EngineThread } from './thread.ts';
@@ -27,6 +28,8 @@ export const defaultWorkers = Math.max(1, availableParallelism() - 1);
 interface Pending<S> {
   readonly input: string;
   readonly settle: (outcome: Outcome<PoolAnswer<S>>) => void;
+  /** Milliseconds since the epoch: until then somebody waits. */
+  readonly until: number;
   done: boolean;
   attempts: number;
 }
@@ -43,6 +46,8 @@ const longestQueue = 4096;
 const largestBatch = 64;
 const largestBatchCharacters = 4 * 1024 * 1024;
 const mostAttempts = 3;
+/** Milliseconds by which an answer may come after its deadline; well within the margin that is left to the API server. */
+const sweepEvery = 20;
 /** How long a thread may take to begin, ms: it may have to start first, on a busy machine. */
 const longestStart = 10_000;
 
@@ -59,6 +64,7 @@ export class EnginePool<S extends PoolSet> {
   #scheduled = false;
   #closed = false;
   #deaths = 0;
+  #sweeper: NodeJS.Timeout | null = null;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -96,31 +102,31 @@ export class EnginePool<S extends PoolSet> {
   }
 
   /** Evaluates the set in force on an input (JSON text). Faults: POLICY_TIMEOUT, POLICY_BROKEN when no set is in force, INTERNAL. */
-  evaluate(input: string, signal: AbortSignal): Promise<Outcome<PoolAnswer<S>>> {
+  evaluate(input: string, deadline: Deadline): Promise<Outcome<PoolAnswer<S>>> {
     if (this.#set === null || this.#closed) return Promise.resolve(bad('POLICY_BROKEN', 'no policies are in force'));
-    if (signal.aborted) return Promise.resolve(tooLate());
+    if (deadline.at <= Date.now()) return Promise.resolve(tooLate());
     if (this.#queue.length >= longestQueue) return Promise.resolve(bad('POLICY_TIMEOUT', 'more requests wait for the policies than can be judged in time'));
     return new Promise((resolve) => {
-      const abort = (): void => pending.settle(tooLate());
       const pending: Pending<S> = {
         input,
+        until: deadline.at,
         done: false,
         attempts: 0,
         settle: (outcome) => {
           if (pending.done) return;
           pending.done = true;
-          signal.removeEventListener('abort', abort);
           resolve(outcome);
         },
       };
-      signal.addEventListener('abort', abort);
       this.#queue.push(pending);
       this.#schedule();
+      this.#sweeper ??= setTimeout(() => this.#sweep(), sweepEvery);
     });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    if (this.#sweeper !== null) clearTimeout(this.#sweeper);
     const seats = [...this.#seats, ...(this.#spare === null ? [] : [this.#spare])];
     for (const seat of seats) {
       if (seat.timer !== null) clearTimeout(seat.timer);
@@ -130,6 +136,18 @@ export class EnginePool<S extends PoolSet> {
     this.#seats.clear();
     this.#spare = null;
     await Promise.all(seats.map((seat) => seat.thread.stop()));
+  }
+
+  /** Answers those whose deadline has passed. One timer for all: most answers come long before, and timers cost. */
+  #sweep(): void {
+    this.#sweeper = null;
+    const now = Date.now();
+    let waiting = false;
+    for (const pending of [...this.#queue, ...[...this.#seats].flatMap((seat) => seat.batch?.pending ?? [])]) {
+      if (!pending.done && pending.until <= now) pending.settle(tooLate());
+      waiting ||= !pending.done;
+    }
+    if (waiting && !this.#closed) this.#sweeper = setTimeout(() => this.#sweep(), sweepEvery);
   }
 
   #seat(): Seat<S> {

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import type { Deadline } from '../domain/deadline.ts';
 import type { Judgement, Question } from '../domain/decision.ts';
 import { bad, type Fault, good, type Outcome, publicFault } from '../domain/fault.ts';
 import { anyGlob, type Glob } from '../domain/glob.ts';
@@ -62,12 +63,12 @@ class Room implements PolicyRoom {
     this.#watch = new FolderWatch(() => void this.refresh(), watching);
   }
 
-  async judge(question: Question, signal: AbortSignal): Promise<Judgement> {
+  async judge(question: Question, deadline: Deadline): Promise<Judgement> {
     const input = inputDocument(question);
     const recorded = recordedDocument(question, input, this.#recorded);
     if (this.#set === null) return { revision: null, recorded, findings: bad('POLICY_BROKEN', this.#fault?.message ?? 'no policies are loaded') };
     const asked = this.#set.revision;
-    const answer = await this.#pool.evaluate(input, signal);
+    const answer = await this.#pool.evaluate(input, deadline);
     if (!answer.ok) return { revision: asked, recorded, findings: answer };
     const { set, results } = answer.value;
     return { revision: set.revision, recorded, findings: good(results === '' ? [] : readFindings(set.running, readResults(results))) };

@@ -92,6 +92,7 @@ describe('under enforce', () => {
     const refused = await create(podOf('unwatched', scene.written('web')));
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('failed calling webhook "pods.tidewaiter.dev"') });
     expect(await getPod(scene, 'shop', 'unwatched')).toBeNull();
+    console.log(refused.stderr);
     expect(await createAsAdmin(podOf('proxy', 'registry.k8s.io/kube-proxy:1'), 'kube-system')).toMatchObject({ code: 0 });
     expect(await createAsAdmin(ourPod('tidewaiter-2'), home)).toMatchObject({ code: 0 });
     const template = { metadata: { labels: { app: 'x' } }, spec: { containers: [{ name: 'app', image: scene.written('web') }] } };
@@ -116,7 +117,7 @@ describe('under try', () => {
     );
     const failed = Object.entries(annotations).filter(([key]) => key.startsWith('failed-open.'));
     expect(failed.map(([key]) => key.split('/')[0])).toEqual(
-      expect.arrayContaining(['failed-open.mutating.webhook.admission.k8s.io', 'failed-open.validating.webhook.admission.k8s.io']),
+      expect.arrayContaining(['failed-open.mutation.webhook.admission.k8s.io', 'failed-open.validating.webhook.admission.k8s.io']),
     );
     for (const [, name] of failed) expect(name).toBe('pods.tidewaiter.dev');
     expect(Object.keys(annotations).filter((key) => key.startsWith('pods.tidewaiter.dev/'))).toEqual([]);

@@ -20,7 +20,7 @@ export async function startRealRegistry(options: { readonly referrers?: boolean 
     url: `http://${host}`,
     stop: () =>
       new Promise((resolve) => {
-        if (child.exitCode !== null) return resolve();
+        if (child.exitCode !== null || child.signalCode !== null) return resolve();
         child.once('close', () => resolve());
         child.kill();
       }),

@@ -7,7 +7,7 @@
  *     await webhook.validate(podOf(image));                               // what the API server gets
  *     webhook.records(); webhook.log(); await webhook.stop(); await stage.close();
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -59,7 +59,7 @@ export interface Stage {
 export interface PublishOptions {
   readonly registry?: FakeRegistry;
   readonly tag?: string;
-  /** Images of the same content have the same digest. */
+  /** Images of the same content have the same digest and scan report; a report that comes after the start is seen a moment later. */
   readonly content?: string;
   readonly signed?: boolean;
 }
@@ -76,14 +76,15 @@ export async function setStage(options: Parameters<typeof startRegistry>[0] = {}
     // YAML includes JSON: nothing can be misquoted.
     writeFileSync(join(folder, 'tidewaiter.yaml'), JSON.stringify({ ...usualConfiguration(registry.host), ...changes }, null, 2));
   };
-  return {
+  const stage: Stage = {
     folder,
     registry,
     release,
-    async publish(repository, { registry: at = registry, tag = '1.0', content = repository, signed = true } = {}) {
+    async publish(repository, { registry: at = registry, tag = '1.0', content = usualContent, signed = true } = {}) {
       const image = await publishImage({ registry: at.origin, repository, tag, content });
       if (signed) await signLegacy(image, release);
-      writeFileSync(join(folder, 'reports', `${image.imageId.slice(7, 23)}.json`), JSON.stringify(trivyReport({ imageId: image.imageId })));
+      const report = join(folder, 'reports', `${image.imageId.slice(7, 23)}.json`);
+      if (!existsSync(report)) writeFileSync(report, JSON.stringify(trivyReport({ imageId: image.imageId })));
       return image;
     },
     configure,
@@ -99,7 +100,11 @@ export async function setStage(options: Parameters<typeof startRegistry>[0] = {}
       rmSync(folder, { recursive: true, force: true });
     },
   };
+  await stage.publish('acme/first');
+  return stage;
 }
+
+const usualContent = 'what every image holds unless told otherwise';
 
 export function usualConfiguration(host: string) {
   return {

@@ -10,6 +10,7 @@ export interface WebhookProcess {
   readonly ops: string;
   /** All that it wrote, log and records. */
   output(): string;
+  /** Asks it to end. Rejects when it has not ended by itself, and well, within five seconds. */
   stop(): Promise<void>;
 }
 
@@ -33,7 +34,11 @@ export async function startWebhookProcess(config: string, logFile: string): Prom
     const { admission, ops } = await waitFor('the webhook to listen', async () => alive(findServing(output())), 30_000);
     const url = `http://${ops.host}:${ops.port}`;
     await waitFor('/readyz of the webhook', async () => alive((await fetch(`${url}/readyz`)).ok ? true : null), 30_000);
-    return { address: admission, ops: url, output, stop: () => child.stop() };
+    const stop = async (): Promise<void> => {
+      await child.stop();
+      if ((await child.ended) !== 0) throw new Error(`the webhook ended with ${await child.ended}:\n${child.tail()}`);
+    };
+    return { address: admission, ops: url, output, stop };
   } catch (error) {
     await child.stop();
     throw new Error(`${error instanceof Error ? error.message : 'the webhook did not start'}:\n${child.tail()}`);

@@ -4,19 +4,19 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { checkPolicies, describeProblem, findOpa, testPolicies } from '../../../src/policy/index.ts';
 import { runOpa } from '../../../src/policy/opa.ts';
 import { installTool } from '../../../tools/install.ts';
-import { cleanUp, folderOf, never } from './fixtures.ts';
+import { cleanUp, folderOf, unhurried } from './fixtures.ts';
 
 afterEach(cleanUp);
 
 async function problemsOf(files: Readonly<Record<string, string>>): Promise<readonly string[]> {
-  const checked = await checkPolicies(await folderOf(files), await installTool('opa'), never);
+  const checked = await checkPolicies(await folderOf(files), await installTool('opa'), unhurried);
   if (!checked.ok) throw new Error(checked.fault.message);
   return checked.value.map(describeProblem);
 }
 
 describe('policy check', () => {
   it('finds nothing in the library', async () => {
-    expect(await checkPolicies('policies', await installTool('opa'), never)).toEqual({ ok: true, value: [] });
+    expect(await checkPolicies('policies', await installTool('opa'), unhurried)).toEqual({ ok: true, value: [] });
   });
 
   it('names every problem with file, line, column and what to do, in order', async () => {
@@ -72,7 +72,7 @@ describe('policy check', () => {
   });
 
   it('is POLICY_BROKEN where there is no folder', async () => {
-    expect(await checkPolicies('/nowhere', await installTool('opa'), never)).toMatchObject({ ok: false, fault: { code: 'POLICY_BROKEN' } });
+    expect(await checkPolicies('/nowhere', await installTool('opa'), unhurried)).toMatchObject({ ok: false, fault: { code: 'POLICY_BROKEN' } });
   });
 });
 
@@ -82,15 +82,15 @@ describe('the first policy of policies/README.md', () => {
     const [policy = '', test = ''] = [...readme.matchAll(/```rego\n(.*?)```/gs)].map(([, code]) => code);
     const directory = await folderOf({ 'blue.rego': policy, 'blue_test.rego': test });
     await cp('policies', directory, { recursive: true });
-    expect(await checkPolicies(directory, await installTool('opa'), never)).toEqual({ ok: true, value: [] });
-    const tested = await testPolicies(directory, await installTool('opa'), never);
+    expect(await checkPolicies(directory, await installTool('opa'), unhurried)).toEqual({ ok: true, value: [] });
+    const tested = await testPolicies(directory, await installTool('opa'), unhurried);
     expect(tested.ok && tested.value.tests.filter(({ package: name }) => name.includes('blue')).map(({ outcome }) => outcome)).toEqual(['passed', 'passed']);
   });
 });
 
 describe('policy test', () => {
   it('passes over the library, and covers it', async () => {
-    const tested = await testPolicies('policies', await installTool('opa'), never);
+    const tested = await testPolicies('policies', await installTool('opa'), unhurried);
     if (!tested.ok) throw new Error(tested.fault.message);
     expect(tested.value.tests.filter((test) => test.outcome !== 'passed')).toEqual([]);
     expect(tested.value.tests.length).toBeGreaterThan(50);
@@ -102,12 +102,12 @@ describe('policy test', () => {
       'a.rego': 'package policies.a\n\ndeny contains "x"\n',
       'a_test.rego': 'package policies.a_test\n\ntest_bad if data.policies.a.deny == {"y"}\n',
     });
-    const tested = await testPolicies(directory, await installTool('opa'), never);
+    const tested = await testPolicies(directory, await installTool('opa'), unhurried);
     expect(tested).toMatchObject({ ok: true, value: { coverage: null, tests: [{ name: 'test_bad', outcome: 'failed', file: 'a_test.rego', line: 3 }] } });
   });
 
   it('is POLICY_BROKEN when a test does not compile', async () => {
-    const tested = await testPolicies(await folderOf({ 'a_test.rego': 'package policies.a_test\n\ntest_bad if {\n' }), await installTool('opa'), never);
+    const tested = await testPolicies(await folderOf({ 'a_test.rego': 'package policies.a_test\n\ntest_bad if {\n' }), await installTool('opa'), unhurried);
     expect(tested).toMatchObject({ ok: false, fault: { code: 'POLICY_BROKEN', message: expect.stringContaining('a_test.rego') } });
   });
 });
@@ -132,12 +132,12 @@ describe('opa', () => {
   });
 
   it('runs with an empty environment', async () => {
-    const run = await runOpa(await installTool('opa'), ['eval', '--format=raw', 'count(opa.runtime().env)'], '/', never);
+    const run = await runOpa(await installTool('opa'), ['eval', '--format=raw', 'count(opa.runtime().env)'], '/', unhurried);
     expect(run).toMatchObject({ ok: true, value: { code: 0, stdout: expect.stringMatching(/^0\s*$/) } });
   });
 
   it('that can not be started is a fault', async () => {
-    expect(await runOpa('/nowhere/opa', [], '/', never)).toMatchObject({ ok: false, fault: { code: 'INTERNAL' } });
+    expect(await runOpa('/nowhere/opa', [], '/', unhurried)).toMatchObject({ ok: false, fault: { code: 'INTERNAL' } });
     expect(await runOpa(await installTool('opa'), ['version'], '/', AbortSignal.abort())).toMatchObject({ ok: false });
   });
 });

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { type Deadline, deadlineIn } from '../../../src/domain/deadline.ts';
 import type { Finding, Question } from '../../../src/domain/decision.ts';
 import type { Outcome } from '../../../src/domain/fault.ts';
 import { good } from '../../../src/domain/fault.ts';
@@ -61,11 +62,14 @@ export function about(namespace: string): Question {
   return { ...sample, review: { ...sample.review, namespace } };
 }
 
-export const never = new AbortController().signal;
+/** For what is done at the desk, in its own time. */
+export const unhurried = new AbortController().signal;
+
+export const never: Deadline = deadlineIn(3_600_000, Date.now());
 
 /** What the policies of a room said, or why they could not. */
-export async function judge(room: PolicyRoom, question: Question, signal: AbortSignal = never): Promise<Outcome<readonly Finding[]>> {
-  return (await room.judge(question, signal)).findings;
+export async function judge(room: PolicyRoom, question: Question, deadline: Deadline = never): Promise<Outcome<readonly Finding[]>> {
+  return (await room.judge(question, deadline)).findings;
 }
 
 export async function findingsOf(room: PolicyRoom, question: Question = about('shop')): Promise<readonly Finding[]> {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { deadlineIn } from '../../../src/domain/deadline.ts';
 import { about, cleanUp, findingsOf, judge, never, roomOf } from './fixtures.ts';
 
 afterEach(cleanUp);
@@ -54,13 +55,13 @@ describe('a policy that runs too long', () => {
 
   it('is given up when the deadline passes first', async () => {
     const room = await roomOf(looping, { timeout: 5000 });
-    const outcome = await judge(room, about('loop'), AbortSignal.timeout(50));
+    const outcome = await judge(room, about('loop'), deadlineIn(50, Date.now()));
     expect(outcome).toMatchObject({ ok: false, fault: { code: 'POLICY_TIMEOUT', message: 'the deadline passed before the policies answered' } });
   });
 
   it('is not asked at all when the deadline has passed', async () => {
     const room = await roomOf(looping);
-    expect(await judge(room, about('shop'), AbortSignal.abort())).toMatchObject({ ok: false, fault: { code: 'POLICY_TIMEOUT' } });
+    expect(await judge(room, about('shop'), deadlineIn(0, Date.now()))).toMatchObject({ ok: false, fault: { code: 'POLICY_TIMEOUT' } });
   });
 });
 

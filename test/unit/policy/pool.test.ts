@@ -4,7 +4,7 @@ import type { EngineSet } from '../../../src/policy/engine.ts';
 import { EnginePool, type PoolSet } from '../../../src/policy/pool.ts';
 import { readSnapshot } from '../../../src/policy/snapshot.ts';
 import { installTool } from '../../../tools/install.ts';
-import { cleanUp, folderOf, never } from './fixtures.ts';
+import { cleanUp, folderOf, never, unhurried } from './fixtures.ts';
 
 interface NamedSet extends PoolSet {
   readonly name: string;
@@ -22,7 +22,7 @@ let pool: EnginePool<NamedSet> | null = null;
 beforeAll(async () => {
   const snapshot = await readSnapshot(await folderOf({ 'p.rego': 'package policies.p\n\ndeny contains input.review.namespace\n' }));
   if (!snapshot.ok) throw new Error(snapshot.fault.message);
-  const compiled = await compilePolicies(await installTool('opa'), snapshot.value, never);
+  const compiled = await compilePolicies(await installTool('opa'), snapshot.value, unhurried);
   if (!compiled.ok || !compiled.value.ok) throw new Error('the policy does not compile');
   const { wasm } = compiled.value.value;
   sound = { module: new WebAssembly.Module(wasm), data: new Uint8Array(Buffer.from('{}')).buffer, policies: ['p'], memoryPages: 256 };

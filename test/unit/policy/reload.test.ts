@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { bad, good } from '../../../src/domain/fault.ts';
 import { buildPolicyBundle, createPolicies } from '../../../src/policy/index.ts';
 import { installTool } from '../../../tools/install.ts';
-import { about, cleanUp, findingsOf, folderOf, judge, never, openRoom, optionsFor, roomOf, statusWhere } from './fixtures.ts';
+import { about, cleanUp, findingsOf, folderOf, judge, never, openRoom, optionsFor, roomOf, statusWhere, unhurried } from './fixtures.ts';
 
 afterEach(cleanUp);
 
@@ -141,7 +141,7 @@ describe('a policy bundle', () => {
   it('judges as its folder does, without opa', async () => {
     const directory = await folderOf({ 'p.rego': saying('x'), 'p_test.rego': 'package policies.p_test\n\ntest_x if true\n' });
     const out = join(await folderOf({}), 'bundle.tar.gz');
-    expect(await buildPolicyBundle(directory, out, await installTool('opa'), never)).toEqual({ ok: true, value: ['p'] });
+    expect(await buildPolicyBundle(directory, out, await installTool('opa'), unhurried)).toEqual({ ok: true, value: ['p'] });
     const room = await openRoom({ bundle: out }, { opa: noOpa });
     expect((await findingsOf(room)).map((finding) => finding.msg)).toEqual(['x']);
     expect(room.status().revision).toBe((await openRoom({ directory })).status().revision);
@@ -149,7 +149,7 @@ describe('a policy bundle', () => {
 
   it.each([0, 20, 200])('broken at byte %i is refused', async (at) => {
     const out = join(await folderOf({}), 'bundle.tar.gz');
-    await buildPolicyBundle(await folderOf({ 'p.rego': saying('x') }), out, await installTool('opa'), never);
+    await buildPolicyBundle(await folderOf({ 'p.rego': saying('x') }), out, await installTool('opa'), unhurried);
     const bytes = await readFile(out);
     bytes[at] = (bytes[at] ?? 0) ^ 0xff;
     await writeFile(out, bytes);
@@ -162,7 +162,7 @@ describe('a policy bundle', () => {
 
   it('is not built of policies that do not compile', async () => {
     const out = join(await folderOf({}), 'bundle.tar.gz');
-    const built = await buildPolicyBundle(await folderOf({ 'p.rego': 'package policies.p\n\ndeny := true\n' }), out, await installTool('opa'), never);
+    const built = await buildPolicyBundle(await folderOf({ 'p.rego': 'package policies.p\n\ndeny := true\n' }), out, await installTool('opa'), unhurried);
     expect(built).toMatchObject({ ok: false, fault: { code: 'POLICY_BROKEN', message: expect.stringContaining('p.rego:3:1') } });
   });
 });
