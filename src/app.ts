@@ -1,5 +1,4 @@
 /** The program as its commands see it, put together from a configuration. */
-import { monotonicFactory } from 'ulidx';
 import { denialMessage } from './admission/message.ts';
 import type { App, Checked, VerifiedImage } from './cli/desk.ts';
 import type { LoadedConfig } from './config/index.ts';
@@ -11,6 +10,7 @@ import { isPinned, parseReference } from './domain/image.ts';
 import type { Log } from './domain/log.ts';
 import type { RecordKeeper } from './domain/record.ts';
 import { createFacts } from './evidence/cache.ts';
+import { createIds } from './identifiers.ts';
 import { serve } from './serve.ts';
 import { version } from './version.ts';
 
@@ -30,7 +30,7 @@ export async function createApp(config: LoadedConfig, { log }: { readonly log: L
       log,
       facts: createFacts({ entries: 10_000, askFor: deskPatience, asking: 200, lastKnownGoodFor: 0 }, Date.now),
       keeper: noRecord,
-      newId: monotonicFactory(),
+      newId: createIds(),
     });
     return opened;
   };

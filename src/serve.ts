@@ -1,6 +1,5 @@
 /** The webhook: a line, its listeners, its record, and what happens when the configuration changes. */
 import { hostname } from 'node:os';
-import { monotonicFactory } from 'ulidx';
 import type { LineEvent } from './admission/admit.ts';
 import { decodeReview, encodeReview } from './admission/review.ts';
 import { createAudit, type Sink, type SinkKind, sinkKinds } from './audit/index.ts';
@@ -11,6 +10,7 @@ import { type Fault, good, type Outcome, publicFault } from './domain/fault.ts';
 import type { Log } from './domain/log.ts';
 import { safeText } from './domain/text.ts';
 import { createFacts } from './evidence/cache.ts';
+import { createIds } from './identifiers.ts';
 import { openListeners } from './listeners.ts';
 import type { Handle } from './server/answer.ts';
 import { createMetrics, type Metrics } from './server/metrics.ts';
@@ -62,7 +62,7 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
       },
     }),
     keeper: audit.value,
-    newId: monotonicFactory(),
+    newId: createIds(),
     onLine: (event) => count(metrics, event),
     onRegistry: ({ host, code }) => metrics.registryRequest(host, code ?? 'ok'),
   };
@@ -170,7 +170,7 @@ function holdCore(first: Core, parts: CoreParts, metrics: Metrics, log: Log) {
     log.error({}, `the new configuration is not in force, the old one stays: ${why}`);
   };
   const replace = async (outcome: Awaited<ReturnType<LoadedConfig['reload']>>): Promise<void> => {
-    if (!outcome.ok) return refuse(outcome.faults.map((f) => safeText(formatConfigFault(f), 300)).join('; '));
+    if (!outcome.ok) return refuse(outcome.faults.map((f) => safeText(formatConfigFault(f), 600)).join('; '));
     const next = await buildCore(outcome.config, parts);
     if (!next.ok) return refuse(next.fault.message);
     const before = core;

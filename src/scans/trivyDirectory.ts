@@ -39,6 +39,7 @@ class DirectorySource implements ScanSource {
   readonly #poll: NodeJS.Timeout;
   #content: Outcome<FolderContent> = bad('REGISTRY_UNAVAILABLE', 'the folder of scan reports was not read yet');
   #hash = '';
+  #trust: { readonly hash: string; readonly value: string } | null = null;
   #watcher: FSWatcher | null = null;
   #settle: NodeJS.Timeout | null = null;
   #refreshing: Promise<void> | null = null;
@@ -57,9 +58,12 @@ class DirectorySource implements ScanSource {
 
   /** Changes with the folder's content, so that what is kept about it is asked anew; stays while the folder can't be read. */
   get trust(): string {
-    return createHash('sha256')
-      .update(JSON.stringify([this.kind, this.#path, this.#hash]))
-      .digest('hex');
+    // Read for every image that is judged; it seldom changes.
+    if (this.#trust?.hash !== this.#hash) {
+      const text = JSON.stringify([this.kind, this.#path, this.#hash]);
+      this.#trust = { hash: this.#hash, value: createHash('sha256').update(text).digest('hex') };
+    }
+    return this.#trust.value;
   }
 
   applies(): boolean {

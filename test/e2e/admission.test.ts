@@ -1,9 +1,14 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { publishImage } from '../fakes/publish.ts';
+import { startAnsweringWebhook } from '../rig/answeringWebhook.ts';
 import type { AuditEntry } from '../rig/audit.ts';
+import { makeCertificate } from '../rig/certificate.ts';
 import { waitFor } from '../rig/wait.ts';
 import type { WebhookProcess } from '../rig/webhookProcess.ts';
+import { applyWebhookService } from '../rig/webhookService.ts';
 import { type AuditRecord, getPod, openScene, podOf, type Scene, waitUntilAsked } from './scene.ts';
 
 let scene: Scene;
@@ -111,6 +116,64 @@ describe('a Pod', () => {
     expect(await setImage(scene.written('api'))).toMatchObject({ code: 1, stderr: expect.stringContaining('no signature by a configured signer') });
     expect(await setImage(scene.written('cart'))).toMatchObject({ code: 0 });
     expect((await getPod(scene, 'shop', 'updated'))?.spec.containers).toEqual([{ name: 'app', image: scene.placed('cart') }]);
+  });
+
+  it('that is applied again stays as it was stored', async () => {
+    const manifest = podOf('again', scene.written('web'));
+    expect(await create(manifest)).toMatchObject({ code: 0 });
+    const before = await getPod(scene, 'shop', 'again');
+    expect(await create(manifest)).toMatchObject({ code: 0, stderr: '' });
+    expect(
+      await scene.cluster.kubectl(['-n', 'shop', 'apply', '--server-side', '--force-conflicts', '-f', '-'], { input: manifest, user: 'alice' }),
+    ).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
+    expect(await getPod(scene, 'shop', 'again')).toEqual(before);
+  });
+
+  it('that names the mirror is what the source confirms, and nothing that somebody pushed there', async () => {
+    expect(await create(podOf('mirrored', `${scene.mirror.host}/hub/shop/web:1.0`))).toMatchObject({ code: 0, stderr: '' });
+    expect((await getPod(scene, 'shop', 'mirrored'))?.spec.containers).toEqual([{ name: 'app', image: scene.placed('web') }]);
+    const planted = await publishImage({ registry: scene.mirror.url, repository: 'hub/shop/web', tag: '1.1', content: 'planted' });
+    const refused = await create(podOf('planted', `${scene.mirror.host}/hub/shop/web:1.1@${planted.digest}`));
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(`${scene.mirror.host}/hub/shop/web is from no approved registry`) });
+  });
+
+  it('into which another webhook injects a sidecar afterwards is placed and judged with it', async () => {
+    await scene.cluster.createNamespace('mesh');
+    const certificate = makeCertificate(['injector.mesh.svc']);
+    const injected = z.object({
+      metadata: z.object({ labels: z.object({ sidecar: z.enum(['web', 'api']) }) }),
+      spec: z.object({ containers: z.array(z.unknown()) }),
+    });
+    const injector = await startAnsweringWebhook(certificate, ({ object }) => {
+      const { metadata, spec } = injected.parse(object);
+      const patch = [{ op: 'add', path: '/spec/containers/-', value: { name: 'sidecar', image: scene.written(metadata.labels.sidecar) } }];
+      return { allowed: true, ...(spec.containers.length > 1 ? {} : { patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(patch)).toString('base64') }) };
+    });
+    try {
+      await applyWebhookService(scene.cluster, { namespace: 'mesh', name: 'injector', port: injector.port });
+      // Webhooks are asked in the order of their configurations' names.
+      expect(await scene.cluster.kubectl(['apply', '-f', '-'], { input: injectorConfiguration('zz-injector', certificate.cert, injector.port) })).toMatchObject(
+        { code: 0 },
+      );
+      const withLabel = (name: string, sidecar: string): object => ({ ...podOf(name, scene.written('web')), metadata: { name, labels: { sidecar } } });
+      await waitFor('the injector to be asked', async () => {
+        await scene.cluster.api('POST', '/api/v1/namespaces/mesh/pods?dryRun=All', { body: withLabel('probe', 'web') });
+        return injector.requests.length > 0 ? true : null;
+      });
+      expect(await create(withLabel('good', 'web'), 'mesh')).toMatchObject({ code: 0, stderr: '' });
+      expect((await getPod(scene, 'mesh', 'good'))?.spec.containers).toEqual([
+        { name: 'app', image: scene.placed('web') },
+        { name: 'sidecar', image: scene.placed('web') },
+      ]);
+      const refused = await create(withLabel('bad', 'api'), 'mesh');
+      expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(`[signed] container sidecar, image ${scene.placed('api')}: no signature`) });
+    } finally {
+      await scene.cluster.kubectl(['delete', 'mutatingwebhookconfiguration', 'zz-injector']);
+      await injector.stop();
+    }
   });
 
   it('in a namespace in warn mode is created, placed, and its violations are warnings of kubectl', async () => {
@@ -221,3 +284,23 @@ describe("the API server's own audit log", () => {
     ).toBe(hash);
   });
 });
+
+function injectorConfiguration(name: string, caBundle: string, port: number): object {
+  return {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'MutatingWebhookConfiguration',
+    metadata: { name },
+    webhooks: [
+      {
+        name: 'injector.mesh.test',
+        admissionReviewVersions: ['v1'],
+        sideEffects: 'None',
+        failurePolicy: 'Fail',
+        timeoutSeconds: 5,
+        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'mesh' } },
+        clientConfig: { service: { name: 'injector', namespace: 'mesh', path: '/', port }, caBundle: Buffer.from(caBundle).toString('base64') },
+        rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }],
+      },
+    ],
+  };
+}

@@ -1,10 +1,9 @@
-import { request } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { admissionReview, podObject } from '../fakes/review.ts';
 import { waitFor } from '../rig/wait.ts';
 import type { WebhookProcess } from '../rig/webhookProcess.ts';
-import { home, openScene, podOf, type Scene, waitUntilAsked } from './scene.ts';
+import { callReplica, home, openScene, podOf, readSecret, type Scene, waitUntilAsked } from './scene.ts';
 
 let scene: Scene;
 let webhooks: readonly WebhookProcess[] = [];
@@ -21,17 +20,6 @@ afterAll(async () => {
   await scene?.close();
 });
 
-const secret = z.object({
-  metadata: z.object({ resourceVersion: z.string() }),
-  data: z.object({ 'ca.crt': z.string(), path: z.string() }),
-});
-
-async function readSecret(): Promise<{ readonly ca: string; readonly path: string; readonly version: string }> {
-  const { metadata, data } = secret.parse((await scene.cluster.api('GET', `/api/v1/namespaces/${home}/secrets/tidewaiter-tls`)).body);
-  const decode = (value: string): string => Buffer.from(value, 'base64').toString('utf8');
-  return { ca: decode(data['ca.crt']), path: decode(data.path), version: metadata.resourceVersion };
-}
-
 const registration = z.object({
   webhooks: z.array(
     z.object({
@@ -47,23 +35,7 @@ async function readRegistration(kind: 'mutating' | 'validating') {
   return registration.parse(body).webhooks;
 }
 
-/** Calls as the API server does: by the name of the Service, trusting only what the Secret says. */
-function call(webhook: WebhookProcess, ca: string, path: string, method = 'POST'): Promise<{ readonly status: number; readonly body: string }> {
-  const review = JSON.stringify(admissionReview({ object: podObject({ name: 'web', containers: [{ name: 'app', image: scene.written('api') }] }) }));
-  return new Promise((resolve, reject) => {
-    const asked = request(
-      { ...webhook.address, ca, servername: `tidewaiter.${home}.svc`, method, path, agent: false, headers: { 'content-type': 'application/json' } },
-      (answer) => {
-        const chunks: Buffer[] = [];
-        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }));
-        answer.on('error', reject);
-      },
-    );
-    asked.on('error', reject);
-    asked.end(method === 'GET' ? undefined : review);
-  });
-}
+const review = (): object => admissionReview({ object: podObject({ name: 'web', containers: [{ name: 'app', image: scene.written('api') }] }) });
 
 const tryPod = async (image: string): Promise<string> => {
   const { body } = await scene.cluster.api('POST', '/api/v1/namespaces/shop/pods?dryRun=All', { body: podOf('try', image) });
@@ -73,7 +45,7 @@ const tryPod = async (image: string): Promise<string> => {
 
 describe('two replicas that start at once', () => {
   it('agree on one authority and one secret path, and tell both to the API server', async () => {
-    const { ca, path } = await readSecret();
+    const { ca, path } = await readSecret(scene);
     expect(path).toMatch(/^[0-9a-f]{64}$/);
     for (const [kind, route] of [
       ['validating', 'validate'],
@@ -87,8 +59,8 @@ describe('two replicas that start at once', () => {
   });
 
   it('both answer on that path, with certificates of that authority for the name of the Service', async () => {
-    const { ca, path } = await readSecret();
-    const answers = await Promise.all(webhooks.map((webhook) => call(webhook, ca, `/${path}/validate`)));
+    const { ca, path } = await readSecret(scene);
+    const answers = await Promise.all(webhooks.map((webhook) => callReplica(webhook, review(), { ca, path: `/${path}/validate` })));
     for (const { status, body } of answers) {
       expect(status).toBe(200);
       expect(JSON.parse(body)).toMatchObject({ response: { allowed: false, status: { code: 403 } } });
@@ -96,12 +68,12 @@ describe('two replicas that start at once', () => {
   });
 
   it('leave the Secret alone when one of them is started again', async () => {
-    const before = await readSecret();
+    const before = await readSecret(scene);
     await webhooks[1]?.stop();
     const [first, again] = [webhooks[0], await scene.replicas[1].start()];
     webhooks = first === undefined ? [again] : [first, again];
-    expect(await readSecret()).toEqual(before);
-    expect(await call(again, before.ca, `/${before.path}/validate`)).toMatchObject({ status: 200 });
+    expect(await readSecret(scene)).toEqual(before);
+    expect(await callReplica(again, review(), { ca: before.ca, path: `/${before.path}/validate` })).toMatchObject({ status: 200 });
   });
 
   it('keep what they told the API server when the manifests are applied again', async () => {
@@ -115,13 +87,14 @@ describe('whoever is not the API server', () => {
   it.each(['/validate', '/mutate', '/', '/0000000000000000000000000000000000000000000000000000000000000000/validate'])(
     'is answered 404 on %s',
     async (path) => {
-      const { ca } = await readSecret();
-      for (const webhook of webhooks) expect(await call(webhook, ca, path)).toMatchObject({ status: 404, body: expect.not.stringContaining('allowed') });
+      const { ca } = await readSecret(scene);
+      for (const webhook of webhooks)
+        expect(await callReplica(webhook, review(), { ca, path })).toMatchObject({ status: 404, body: expect.not.stringContaining('allowed') });
     },
   );
 
   it('finds no admission on the other port', async () => {
-    const { path } = await readSecret();
+    const { path } = await readSecret(scene);
     for (const { ops } of webhooks) {
       const answers = await Promise.all([`/${path}/validate`, '/validate'].map((at) => fetch(`${ops}${at}`, { method: 'POST', body: '{}' })));
       expect(answers.map(({ status }) => status)).toEqual([404, 404]);
@@ -129,7 +102,7 @@ describe('whoever is not the API server', () => {
   });
 
   it('may read the path neither in the Secret nor in the webhook configurations, and it is in no log', async () => {
-    const { path } = await readSecret();
+    const { path } = await readSecret(scene);
     const places = [
       `/api/v1/namespaces/${home}/secrets/tidewaiter-tls`,
       '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/tidewaiter',

@@ -92,7 +92,6 @@ describe('under enforce', () => {
     const refused = await create(podOf('unwatched', scene.written('web')));
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('failed calling webhook "pods.tidewaiter.dev"') });
     expect(await getPod(scene, 'shop', 'unwatched')).toBeNull();
-    console.log(refused.stderr);
     expect(await createAsAdmin(podOf('proxy', 'registry.k8s.io/kube-proxy:1'), 'kube-system')).toMatchObject({ code: 0 });
     expect(await createAsAdmin(ourPod('tidewaiter-2'), home)).toMatchObject({ code: 0 });
     const template = { metadata: { labels: { app: 'x' } }, spec: { containers: [{ name: 'app', image: scene.written('web') }] } };

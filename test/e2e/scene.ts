@@ -4,6 +4,7 @@
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
+import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -12,6 +13,7 @@ import { installTool } from '../../tools/install.ts';
 import { startCosign } from '../conformance/cosignTool.ts';
 import { makeKey, type PublishedImage, publishImage, trivyReport } from '../fakes/publish.ts';
 import { type RealRegistry, startRealRegistry } from '../fakes/realRegistry.ts';
+import type { ServingCertificate } from '../rig/certificate.ts';
 import { type Cluster, startCluster } from '../rig/cluster.ts';
 import { type ConfigMapVolume, mountConfigMap } from '../rig/configMapVolume.ts';
 import { applyManifests, type Installed, type Overlay, writeServiceAccountKubeconfig } from '../rig/manifests.ts';
@@ -57,11 +59,17 @@ export interface Scene {
   close(): Promise<void>;
 }
 
+export interface SceneOptions {
+  /** What the API server shows when it calls a webhook; then only this caller may ask. */
+  readonly caller?: ServingCertificate;
+}
+
 /** Sets everything up but starts no webhook. */
-export async function openScene(overlay: Overlay): Promise<Scene> {
+export async function openScene(overlay: Overlay, { caller }: SceneOptions = {}): Promise<Scene> {
   await installTool('opa');
   const folder = mkdtempSync(join(tmpdir(), 'tidewaiter-e2e-'));
-  const [cluster, source, mirror] = await Promise.all([startCluster(), startRealRegistry(), startRealRegistry()]);
+  const webhookClient = caller === undefined ? {} : { webhookClient: writeCertificate(folder, caller) };
+  const [cluster, source, mirror] = await Promise.all([startCluster(webhookClient), startRealRegistry(), startRealRegistry()]);
   process.stdout.write(`against ${cluster.apiserver}\n`);
   const images = await publishImages(source, mirror, folder);
   const [first = 0, second = 0] = await freePorts(2);
@@ -72,7 +80,14 @@ export async function openScene(overlay: Overlay): Promise<Scene> {
   for (const namespace of ['shop', 'dev-green', 'kube-system']) await cluster.createNamespace(namespace);
 
   const configure = (port: number, files: Installed): Readonly<Record<string, string>> => ({
-    'tidewaiter.yaml': configuration(files.configuration['tidewaiter.yaml'] ?? '', { port, kubeconfig, source: source.host, mirror: mirror.host, folder }),
+    'tidewaiter.yaml': configuration(files.configuration['tidewaiter.yaml'] ?? '', {
+      port,
+      kubeconfig,
+      source: source.host,
+      mirror: mirror.host,
+      folder,
+      clientCAFile: webhookClient.webhookClient?.certFile ?? null,
+    }),
   });
   const openReplica = (name: string, port: number): Replica => {
     const own = join(folder, name);
@@ -107,6 +122,13 @@ export async function openScene(overlay: Overlay): Promise<Scene> {
   };
 }
 
+function writeCertificate(folder: string, { cert, key }: ServingCertificate): { readonly certFile: string; readonly keyFile: string } {
+  const files = { certFile: join(folder, 'caller.crt'), keyFile: join(folder, 'caller.key') };
+  writeFileSync(files.certFile, cert);
+  writeFileSync(files.keyFile, key, { mode: 0o600 });
+  return files;
+}
+
 async function publishImages(source: RealRegistry, mirror: RealRegistry, folder: string): Promise<Images> {
   const cosign = await startCosign();
   try {
@@ -134,16 +156,17 @@ interface Surroundings {
   readonly source: string;
   readonly mirror: string;
   readonly folder: string;
+  readonly clientCAFile: string | null;
 }
 
 const shipped = z.looseObject({ server: z.looseObject({}), mode: z.looseObject({}), policy: z.looseObject({}), audit: z.looseObject({}) });
 
 /** The configuration that the overlay ships, with what its user adds, and this machine's addresses and paths. JSON is YAML. */
-function configuration(text: string, { port, kubeconfig, source, mirror, folder }: Surroundings): string {
+function configuration(text: string, { port, kubeconfig, source, mirror, folder, clientCAFile }: Surroundings): string {
   const base = shipped.parse(parse(text));
   return JSON.stringify({
     ...base,
-    server: { ...base.server, listen: `127.0.0.1:${port}`, ops: '127.0.0.1:0' },
+    server: { ...base.server, listen: `127.0.0.1:${port}`, ops: '127.0.0.1:0', ...(clientCAFile === null ? {} : { clientCAFile }) },
     mode: { ...base.mode, namespaces: [{ match: ['dev-*'], mode: 'warn' }] },
     cluster: { kubeconfig },
     registries: [
@@ -214,4 +237,32 @@ export type StoredPod = z.infer<typeof storedPod>;
 export async function getPod({ cluster }: Scene, namespace: string, name: string): Promise<StoredPod | null> {
   const { status, body } = await cluster.api('GET', `/api/v1/namespaces/${namespace}/pods/${name}`);
   return status === 404 ? null : storedPod.parse(body);
+}
+
+const secret = z.object({ metadata: z.object({ resourceVersion: z.string() }), data: z.object({ 'ca.crt': z.string(), path: z.string() }) });
+
+/** What the replicas share, as far as a caller needs it. */
+export async function readSecret({ cluster }: Scene): Promise<{ readonly ca: string; readonly path: string; readonly version: string }> {
+  const { metadata, data } = secret.parse((await cluster.api('GET', `/api/v1/namespaces/${home}/secrets/tidewaiter-tls`)).body);
+  const decode = (value: string): string => Buffer.from(value, 'base64').toString('utf8');
+  return { ca: decode(data['ca.crt']), path: decode(data.path), version: metadata.resourceVersion };
+}
+
+/** Calls a replica as the API server does: by the name of the Service, trusting only what the Secret says. */
+export function callReplica(
+  { address }: WebhookProcess,
+  body: object,
+  { ca, path, caller }: { readonly ca: string; readonly path: string; readonly caller?: ServingCertificate },
+): Promise<{ readonly status: number; readonly body: string }> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/json' };
+    const asked = request({ ...address, ca, servername: `tidewaiter.${home}.svc`, method: 'POST', path, agent: false, headers, ...caller }, (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }));
+      answer.on('error', reject);
+    });
+    asked.on('error', reject);
+    asked.end(JSON.stringify(body));
+  });
 }
