@@ -31,8 +31,24 @@ const tell = (name: string, about: string, expected: string, outcome: Admission)
     `${paint(outcome.admitted ? 'green' : 'red', became.toUpperCase().padEnd(8))}  ${paint('bold', name.padEnd(7))} ${about} ${paint('dim', `(${outcome.milliseconds.toFixed(0)} ms)`)}`,
   );
   if (outcome.admitted) for (const image of outcome.images) say(`          runs as ${image}`);
-  else for (const line of outcome.message.split('\n').slice(1)) say(`          ${line}`);
+  else for (const line of outcome.message.split('\n').slice(1)) for (const part of wrap(shorten(line), 110)) say(`          ${part}`);
 };
+
+/** Digests cut to what tells them apart here; the message itself has them whole. */
+function shorten(text: string): string {
+  return text.replace(/(sha256:[0-9a-f]{12})[0-9a-f]{52}/g, '$1…');
+}
+
+/** Lines of at most so many characters, broken at spaces, the later ones indented. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(lines.length === 0 ? word : `  ${word}`);
+  }
+  return lines;
+}
 for (const { about, pod, expected } of story.chapters) tell(pod.name, about, expected, await cluster.create(pod));
 
 say();

@@ -6,7 +6,7 @@
 #   HIGH; `data.config.scanned.severities` sets another list.
 # custom:
 #   severity: critical
-#   remediation: Update what the findings name and scan again, or ask for an exception.
+#   remediation: Scan the image, and rebuild it when something severe is found.
 package policies.scanned
 
 import data.lib.images
@@ -66,8 +66,18 @@ why(image, platform) := "no scan source is configured for it" if {
 	count(scans.of_platform(image, platform)) == 0
 } else := concat("; ", scans.states(image, platform))
 
+scan_it := "Scan the image with `trivy image --format json` and bring the report to a configured scan source, as a file or attested with cosign."
+
+remedy := {
+	"unscanned": scan_it,
+	"incomplete": scan_it,
+	"severe": "Rebuild the image with the fixed versions, or on another base, and scan it again.",
+	"end-of-life": "Rebuild the image on a supported release of its distribution.",
+}
+
 finding(image, id, text, cves) := {
 	"id": id,
+	"remediation": remedy[id],
 	"container": image.container,
 	"cves": cves,
 	"msg": sprintf("%s: %s", [images.describe(image), text]),

@@ -23,7 +23,25 @@ export function denialMessage(findings: readonly WeighedFinding[], images: reado
     length += line.length;
   }
   const count = decisive.length === 1 ? '1 violation' : `${decisive.length} violations`;
-  return [`image policy: ${count}`, ...lines, ...(record === null ? [] : [`record ${record}`])].join('\n');
+  return [`image policy: ${count}`, ...lines, ...resolveNotes(decisive, images), ...(record === null ? [] : [`record ${record}`])].join('\n');
+}
+
+const mostNotes = 10;
+
+/**
+ * What went wrong with resolving the images that are refused, where no violation says it: it decided nothing, but it may be why, as with
+ * an image in a mirror that its source could not confirm and that was judged as itself.
+ */
+function resolveNotes(decisive: readonly WeighedFinding[], images: readonly JudgedImage[]): string[] {
+  const refused = new Set(decisive.map(({ container }) => container));
+  return images
+    .filter(({ container, pinned }) => pinned && refused.has(container.container))
+    .flatMap(({ container, evidence }) =>
+      evidence.faults
+        .filter(({ stage, message }) => stage === 'resolve' && !decisive.some(({ msg }) => msg.includes(message)))
+        .map(({ code, message }) => safeText(`- note: ${describeImage(container)}: ${code}: ${message}`, 1500)),
+    )
+    .slice(0, mostNotes);
 }
 
 /** What the API server shows to whoever asked, without refusing: warnings, and in warn mode what would have been refused. */

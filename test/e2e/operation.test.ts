@@ -191,4 +191,15 @@ describe('an edit of a mounted ConfigMap', () => {
     await scene.apply('enforce');
     await waitFor('the old mode to be in force', async () => ((await tryPod(scene.written('api'))).includes('[signed]') ? true : null));
   });
+
+  it('does not keep the process from ending when it is told to', async () => {
+    const [first, second] = webhooks;
+    if (first === undefined || second === undefined) throw new Error('two replicas run');
+    const times = (): number => second.output().split('the new configuration is in force').length;
+    const before = times();
+    await scene.apply('try');
+    await waitFor('the edit to be in force', async () => (times() > before ? true : null));
+    await second.stop();
+    webhooks = [first];
+  });
 });

@@ -201,7 +201,7 @@ test('control and bidirectional characters in every name come out as escapes, in
   const denied = await webhook.validate(asked);
   expect(denied).toMatchObject({ uid: asked.request.uid, allowed: false });
   const lines = (denied.status?.message ?? '').split('\n');
-  expect(lines.every((line) => /^(image policy: |- \[|record )/.test(line))).toBe(true);
+  expect(lines.every((line) => /^(image policy: |- (\[|note: )|record )/.test(line))).toBe(true);
   for (const shown of [denied.status?.message ?? '', ...(denied.warnings ?? []), ...Object.values(denied.auditAnnotations ?? {})]) {
     expect(shown).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/);
   }

@@ -80,9 +80,7 @@ describe('an image reference', () => {
     'nginx',
   ])('%s is denied without a packet, at /mutate and /validate, by tag and by digest', async (form) => {
     const image = form.replace('PORT', String(port));
-    const mutated = await webhook.mutate(podWith([image, `${image}@${digest}`]));
-    expect(mutated).toMatchObject({ allowed: true });
-    expect(mutated.patch).toBeUndefined();
+    expect(await webhook.mutate(podWith([image, `${image}@${digest}`]))).toMatchObject({ allowed: true });
     const before = dialled.filter((place) => place === stage.registry.host).length;
     const denied = await webhook.validate(podWith([image, `${image}@${digest}`]));
     expect(denied).toMatchObject({ allowed: false, status: { code: 403 } });
