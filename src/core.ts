@@ -1,4 +1,5 @@
 /** The line as a configuration wants it: everything between a decoded request and an answer, without listeners. */
+import { createHash } from 'node:crypto';
 import { createLine, type Line, type LineEvent } from './admission/admit.ts';
 import { createModes } from './admission/mode.ts';
 import type { LoadedConfig, Settings } from './config/index.ts';
@@ -68,8 +69,9 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
 
   const sources: readonly EvidenceSource[] = [...signers.value, ...scans.value];
   const { evidence } = settings;
-  const resolver = createResolver(registry.value, mirrors.value, parts.facts, evidence);
-  const gatherer = createGatherer(sources, createContentReader(registry.value, settings.platforms), parts.facts, { ...evidence, assembled: assembledImages });
+  const facts = scopeFacts(parts.facts, settings);
+  const resolver = createResolver(registry.value, mirrors.value, facts, evidence);
+  const gatherer = createGatherer(sources, createContentReader(registry.value, settings.platforms), facts, { ...evidence, assembled: assembledImages });
   const line = createLine({
     resolver,
     gatherer,
@@ -90,6 +92,15 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
     for (const end of undo.toReversed()) await end();
   };
   return good({ config, line, resolver, gatherer, signers: signers.value, sources, policies: policies.value, close });
+}
+
+/** Facts of the registries that this configuration lists, as it lists them: a registry that is struck off the list is forgotten with its facts. */
+function scopeFacts(facts: Facts, { registries }: Settings): Facts {
+  const scope = createHash('sha256').update(JSON.stringify(registries)).digest('hex').slice(0, 16);
+  return {
+    know: (key, lifetime, ask, deadline) => facts.know(`${scope} ${key}`, lifetime, ask, deadline),
+    learn: (key, value) => facts.learn(`${scope} ${key}`, value),
+  };
 }
 
 async function openRegistry(config: LoadedConfig, parts: CoreParts): Promise<Outcome<Registry & { close(): Promise<void> }>> {
