@@ -16,7 +16,7 @@ import { type ContainerImage, readWorkload } from '../../../src/domain/workload.
 
 export const digest = `sha256:${'ab'.repeat(32)}`;
 
-export const noEvidence: Evidence = { platforms: [], signatures: [], attestations: [], scans: [], rejected: [], faults: [], lastKnownGood: [], dark: [] };
+const noEvidence: Evidence = { platforms: [], signatures: [], attestations: [], scans: [], rejected: [], faults: [], lastKnownGood: [], dark: [] };
 
 export function judged(container: ContainerImage, evidence: Partial<Evidence> = {}): JudgedImage {
   const parsed = parseReference(`${container.written.split('@')[0]}@${digest}`);
@@ -31,7 +31,7 @@ export function judged(container: ContainerImage, evidence: Partial<Evidence> = 
   };
 }
 
-export function finding(more: Partial<WeighedFinding>): WeighedFinding {
+function finding(more: Partial<WeighedFinding>): WeighedFinding {
   const effect = more.effect ?? 'deny';
   return {
     policy: 'signed',
