@@ -3,6 +3,8 @@ import { hostname } from 'node:os';
 import type { LineEvent } from './admission/admit.ts';
 import { decodeReview, encodeReview } from './admission/review.ts';
 import { createAudit, type Sink, type SinkKind, sinkKinds } from './audit/index.ts';
+import type { ClusterApi } from './cluster/api.ts';
+import { connectCluster } from './cluster/client.ts';
 import { formatConfigFault, type LoadedConfig, watchConfig } from './config/index.ts';
 import { buildCore, type Core, type CoreParts } from './core.ts';
 import { deadlineIn } from './domain/deadline.ts';
@@ -63,6 +65,7 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     }),
     keeper: audit.value,
     newId: createIds(),
+    cluster: connectClusterOf,
     onLine: (event) => count(metrics, event),
     onRegistry: ({ host, code }) => metrics.registryRequest(host, code ?? 'ok'),
   };
@@ -102,6 +105,11 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
       await audit.value.close();
     },
   });
+}
+
+function connectClusterOf({ settings, resolvePath }: LoadedConfig): Promise<Outcome<ClusterApi>> {
+  const kubeconfig = settings.cluster?.kubeconfig ?? null;
+  return connectCluster(kubeconfig === null ? null : resolvePath(kubeconfig));
 }
 
 async function openSinks(config: LoadedConfig): Promise<Outcome<readonly Sink[]>> {
@@ -179,7 +187,8 @@ function holdCore(first: Core, parts: CoreParts, metrics: Metrics, log: Log) {
     watchPolicies(core);
     metrics.configLoaded(true, core.config.revision);
     log.info({ revision: core.config.revision }, 'the new configuration is in force');
-    // What began under the old one may finish under it.
+    // What began under the old one may finish under it. It takes no part in the next edit: compiling that twice would delay it.
+    before.policies.freeze();
     retired.add(before);
     setTimeout(() => {
       if (retired.delete(before)) void before.close();

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { BlockList, isIP, Server as NetServer } from 'node:net';
+import { BlockList, isIP, Server as NetServer, type Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { safeText } from '../domain/text.ts';
 
@@ -37,8 +38,14 @@ export function isLoopback(host: string): boolean {
 export async function startListening(server: Server, listen: Address, closing: ClosingLimits): Promise<Outcome<RunningServer>> {
   let closed: Promise<void> | null = null;
   const open = new Set<ServerResponse>();
+  const unused = new Set<Socket>();
+  server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
   // Before the application's own listener, so that an answer is marked before it is written.
-  server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
+  server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
+    unused.delete(request.socket);
     if (closed !== null) response.shouldKeepAlive = false;
     open.add(response);
     response.once('close', () => open.delete(response));
@@ -58,7 +65,7 @@ export async function startListening(server: Server, listen: Address, closing: C
   return good({
     address,
     close() {
-      closed ??= closeGracefully(server, open, closing);
+      closed ??= closeGracefully(server, open, unused, closing);
       return closed;
     },
   });
@@ -71,11 +78,20 @@ const reasons: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the host name is not known',
 };
 
-async function closeGracefully(server: Server, open: ReadonlySet<ServerResponse>, { linger, grace }: ClosingLimits): Promise<void> {
+async function closeGracefully(
+  server: Server,
+  open: ReadonlySet<ServerResponse>,
+  unused: ReadonlySet<Socket>,
+  { linger, grace }: ClosingLimits,
+): Promise<void> {
   // http.Server.close() would cut idle connections at once, among them those with a request on its way; net.Server's only stops accepting.
   const ended = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
   for (const response of open) response.shouldKeepAlive = false;
-  const idle = setTimeout(() => server.close(), linger);
+  const idle = setTimeout(() => {
+    server.close();
+    // Node takes a connection without a first request for one that is at work. Go's clients open some in every burst, and keep them.
+    for (const socket of unused) socket.destroy();
+  }, linger);
   const last = setTimeout(() => server.closeAllConnections(), grace);
   await ended;
   clearTimeout(idle);

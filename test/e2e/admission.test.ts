@@ -7,23 +7,18 @@ import { startAnsweringWebhook } from '../rig/answeringWebhook.ts';
 import type { AuditEntry } from '../rig/audit.ts';
 import { makeCertificate } from '../rig/certificate.ts';
 import { waitFor } from '../rig/wait.ts';
-import type { WebhookProcess } from '../rig/webhookProcess.ts';
 import { applyWebhookService } from '../rig/webhookService.ts';
 import { type AuditRecord, getPod, openScene, podOf, type Scene, waitUntilAsked } from './scene.ts';
 
 let scene: Scene;
-let webhook: WebhookProcess;
 
 beforeAll(async () => {
   scene = await openScene('enforce');
-  webhook = await scene.replicas[0].start();
+  await scene.replicas[0].start();
   await waitUntilAsked(scene);
 });
 
-afterAll(async () => {
-  await webhook?.stop();
-  await scene?.close();
-});
+afterAll(() => scene?.close());
 
 const create = (object: object, namespace = 'shop', more: readonly string[] = []) =>
   scene.cluster.kubectl(['-n', namespace, 'apply', '-f', '-', ...more], { input: object, user: 'alice' });
@@ -284,6 +279,26 @@ describe("the API server's own audit log", () => {
         .update(canonicalize(rest) ?? '')
         .digest('hex'),
     ).toBe(hash);
+  });
+});
+
+describe('a burst of Pods', () => {
+  it('is answered Pod by Pod, each with a record, in one unbroken chain', async () => {
+    const wanted = Array.from({ length: 60 }, (_, i) => ({ name: `burst-${i}`, image: i % 3 === 0 ? 'api' : i % 3 === 1 ? 'web' : 'cart' }) as const);
+    const answers = await Promise.all(
+      wanted.map(({ name, image }) => scene.cluster.api('POST', '/api/v1/namespaces/shop/pods', { body: podOf(name, scene.written(image)), user: 'bob' })),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(wanted.map(({ image }) => (image === 'api' ? 403 : 201)));
+    const records = await waitFor('all records', async () => {
+      const all = await scene.replicas[0].records();
+      return wanted.every(({ name }) => all.some(({ request }) => request.name === name)) ? all : null;
+    });
+    const decisions = wanted.map(({ name }) => records.filter(({ request }) => request.name === name).map(({ decision }) => decision));
+    expect(decisions).toEqual(wanted.map(({ image }) => [image === 'api' ? 'deny' : 'allow']));
+    for (const [i, { previousHash, sequence }] of records.entries()) {
+      if (i === 0) continue;
+      expect({ previousHash, sequence }).toEqual({ previousHash: records[i - 1]?.hash, sequence: (records[i - 1]?.sequence ?? 0) + 1 });
+    }
   });
 });
 

@@ -12,10 +12,7 @@ beforeAll(async () => {
   scene = await openScene('try', { caller });
 });
 
-afterAll(async () => {
-  await webhook?.stop();
-  await scene?.close();
-});
+afterAll(() => scene?.close());
 
 const create = (object: object) => scene.cluster.kubectl(['-n', 'shop', 'apply', '-f', '-'], { input: object, user: 'alice' });
 

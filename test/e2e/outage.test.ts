@@ -11,10 +11,7 @@ beforeAll(async () => {
   scene = await openScene('enforce');
 });
 
-afterAll(async () => {
-  await webhook?.stop();
-  await scene?.close();
-});
+afterAll(() => scene?.close());
 
 const create = (object: object, namespace = 'shop') => scene.cluster.kubectl(['-n', namespace, 'apply', '-f', '-'], { input: object, user: 'alice' });
 const createAsAdmin = (object: object, namespace: string) => scene.cluster.kubectl(['-n', namespace, 'apply', '-f', '-'], { input: object });

@@ -56,6 +56,7 @@ export interface Scene {
   placed(name: keyof Images): string;
   /** Applies the other overlay, and lets the replicas find its ConfigMaps as a kubelet would. */
   apply(overlay: Overlay): Promise<void>;
+  /** Stops the replicas that still run, and everything else. Rejects when one of them did not end well. */
   close(): Promise<void>;
 }
 
@@ -68,9 +69,40 @@ export interface SceneOptions {
 export async function openScene(overlay: Overlay, { caller }: SceneOptions = {}): Promise<Scene> {
   await installTool('opa');
   const folder = mkdtempSync(join(tmpdir(), 'tidewaiter-e2e-'));
-  const webhookClient = caller === undefined ? {} : { webhookClient: writeCertificate(folder, caller) };
-  const [cluster, source, mirror] = await Promise.all([startCluster(webhookClient), startRealRegistry(), startRealRegistry()]);
+  const webhookClient = caller === undefined ? null : writeCertificate(folder, caller);
+  const [cluster, source, mirror] = await Promise.all([
+    startCluster(webhookClient === null ? {} : { webhookClient }),
+    startRealRegistry(),
+    startRealRegistry(),
+  ]);
   process.stdout.write(`against ${cluster.apiserver}\n`);
+  const running = new Set<() => Promise<void>>();
+  const close = async (): Promise<void> => {
+    const stopped = await Promise.allSettled([...running].map((stop) => stop()));
+    await Promise.all([cluster.stop(), source.stop(), mirror.stop()]);
+    rmSync(folder, { recursive: true, force: true });
+    for (const each of stopped) if (each.status === 'rejected') throw each.reason;
+  };
+  try {
+    return { ...(await arrange(overlay, { cluster, source, mirror, folder, clientCAFile: webhookClient?.certFile ?? null, running })), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+interface Stage {
+  readonly cluster: Cluster;
+  readonly source: RealRegistry;
+  readonly mirror: RealRegistry;
+  readonly folder: string;
+  readonly clientCAFile: string | null;
+  /** What stops each replica that runs. */
+  readonly running: Set<() => Promise<void>>;
+}
+
+async function arrange(overlay: Overlay, stage: Stage): Promise<Omit<Scene, 'close'>> {
+  const { cluster, source, mirror, folder } = stage;
   const images = await publishImages(source, mirror, folder);
   const [first = 0, second = 0] = await freePorts(2);
   const installed = await applyManifests(cluster, overlay, first);
@@ -80,27 +112,12 @@ export async function openScene(overlay: Overlay, { caller }: SceneOptions = {})
   for (const namespace of ['shop', 'dev-green', 'kube-system']) await cluster.createNamespace(namespace);
 
   const configure = (port: number, files: Installed): Readonly<Record<string, string>> => ({
-    'tidewaiter.yaml': configuration(files.configuration['tidewaiter.yaml'] ?? '', {
-      port,
-      kubeconfig,
-      source: source.host,
-      mirror: mirror.host,
-      folder,
-      clientCAFile: webhookClient.webhookClient?.certFile ?? null,
-    }),
+    'tidewaiter.yaml': configuration(files.configuration['tidewaiter.yaml'] ?? '', port, kubeconfig, stage),
   });
-  const openReplica = (name: string, port: number): Replica => {
-    const own = join(folder, name);
-    const volume = mountConfigMap(join(own, 'config'), configure(port, installed));
-    return {
-      port,
-      configuration: volume,
-      policies: mountConfigMap(join(own, 'policies'), installed.policies),
-      start: () => startWebhookProcess(join(volume.path, 'tidewaiter.yaml'), join(own, 'output.log')),
-      records: () => readRecords(join(own, 'audit')),
-    };
-  };
-  const replicas = [openReplica('first', first), openReplica('second', second)] as const;
+  const replicas = [
+    openReplica(join(folder, 'first'), first, configure(first, installed), installed.policies, stage),
+    openReplica(join(folder, 'second'), second, configure(second, installed), installed.policies, stage),
+  ] as const;
   const written = (name: keyof Images): string => `${source.host}/shop/${name}:1.0`;
   return {
     cluster,
@@ -115,10 +132,31 @@ export async function openScene(overlay: Overlay, { caller }: SceneOptions = {})
       const files = await applyManifests(cluster, next, first);
       for (const { port, configuration: volume } of replicas) volume.update(configure(port, files));
     },
-    async close() {
-      await Promise.all([cluster.stop(), source.stop(), mirror.stop()]);
-      rmSync(folder, { recursive: true, force: true });
+  };
+}
+
+function openReplica(
+  folder: string,
+  port: number,
+  files: Readonly<Record<string, string>>,
+  policies: Readonly<Record<string, string>>,
+  { running }: Stage,
+): Replica {
+  const volume = mountConfigMap(join(folder, 'config'), files);
+  return {
+    port,
+    configuration: volume,
+    policies: mountConfigMap(join(folder, 'policies'), policies),
+    async start() {
+      const started = await startWebhookProcess(join(volume.path, 'tidewaiter.yaml'), join(folder, 'output.log'));
+      const stop = (): Promise<void> => {
+        running.delete(stop);
+        return started.stop();
+      };
+      running.add(stop);
+      return { ...started, stop };
     },
+    records: () => readRecords(join(folder, 'audit')),
   };
 }
 
@@ -150,33 +188,21 @@ async function publishImages(source: RealRegistry, mirror: RealRegistry, folder:
   }
 }
 
-interface Surroundings {
-  readonly port: number;
-  readonly kubeconfig: string;
-  readonly source: string;
-  readonly mirror: string;
-  readonly folder: string;
-  readonly clientCAFile: string | null;
-}
-
 const shipped = z.looseObject({ server: z.looseObject({}), mode: z.looseObject({}), policy: z.looseObject({}), audit: z.looseObject({}) });
 
 /** The configuration that the overlay ships, with what its user adds, and this machine's addresses and paths. JSON is YAML. */
-function configuration(text: string, { port, kubeconfig, source, mirror, folder, clientCAFile }: Surroundings): string {
+function configuration(text: string, port: number, kubeconfig: string, { source, mirror, folder, clientCAFile }: Stage): string {
   const base = shipped.parse(parse(text));
   return JSON.stringify({
     ...base,
     server: { ...base.server, listen: `127.0.0.1:${port}`, ops: '127.0.0.1:0', ...(clientCAFile === null ? {} : { clientCAFile }) },
     mode: { ...base.mode, namespaces: [{ match: ['dev-*'], mode: 'warn' }] },
     cluster: { kubeconfig },
-    registries: [
-      { host: source, plainHTTP: true },
-      { host: mirror, plainHTTP: true },
-    ],
-    mirrors: [{ source, targets: [{ location: `${mirror}/hub`, pullSecret: 'mirror-pull' }] }],
-    signers: [{ name: 'release', kind: 'cosign-key', images: [`${source}/shop/**`], keyFile: join(folder, 'release.pub') }],
+    registries: [source, mirror].map(({ host }) => ({ host, plainHTTP: true })),
+    mirrors: [{ source: source.host, targets: [{ location: `${mirror.host}/hub`, pullSecret: 'mirror-pull' }] }],
+    signers: [{ name: 'release', kind: 'cosign-key', images: [`${source.host}/shop/**`], keyFile: join(folder, 'release.pub') }],
     scans: [{ name: 'reports', kind: 'trivy-directory', path: join(folder, 'reports') }],
-    policy: { ...base.policy, directory: '../policies', data: { registries: [source] } },
+    policy: { ...base.policy, directory: '../policies', data: { registries: [source.host] } },
     audit: { ...base.audit, store: 'jsonl:../audit' },
   });
 }
@@ -184,6 +210,8 @@ function configuration(text: string, { port, kubeconfig, source, mirror, folder,
 const record = z.looseObject({
   id: z.string(),
   hash: z.string(),
+  previousHash: z.string(),
+  sequence: z.number(),
   decision: z.string(),
   answered: z.string(),
   request: z.looseObject({ namespace: z.string(), name: z.string().nullable() }),

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Agent, request } from 'node:https';
 import { connect as connectPlain } from 'node:net';
 import { connect } from 'node:tls';
@@ -312,6 +313,17 @@ describe('connections', () => {
     expect(await late).toMatchObject({ status: 200, headers: { connection: 'close' } });
     await closed;
     await expect(server.ask()).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it('that never carried a request, as clients open in a burst, do not hold up the end', async () => {
+    const server = await start(optionsWith({ limits: { headersTime: 60_000, requestTime: 60_000, grace: 60_000 } }));
+    const unused = connect({ port: server.address.port, host: '127.0.0.1', ca: own.authority.cert, servername: 'localhost' });
+    await once(unused, 'secureConnect');
+    const ended = once(unused, 'close');
+    unused.resume();
+    await server.ask();
+    await server.close();
+    await ended;
   });
 
   it('are cut when what has begun does not end in its time', async () => {
