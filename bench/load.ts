@@ -29,19 +29,23 @@ export async function putLoad({ url, pid, connections, seconds, mutate, validate
   };
   const times: number[] = [];
   const before = cpuOf(pid);
-  const running = autocannon({
-    url,
-    connections,
-    duration: seconds,
-    tlsOptions: { rejectUnauthorized: false },
-    requests: [
-      { method: 'POST', path: '/mutate?timeout=10s', headers, body: mutate, onResponse: judge },
-      { method: 'POST', path: '/validate?timeout=10s', headers, body: validate, onResponse: judge },
-    ],
-  } as autocannon.Options);
-  // Its own histogram has whole milliseconds.
-  running.on('response', (_client, _status, _bytes, time) => times.push(time));
-  const result = await running;
+  const result = await new Promise<autocannon.Result>((resolve, reject) => {
+    const options = {
+      url,
+      connections,
+      duration: seconds,
+      tlsOptions: { rejectUnauthorized: false },
+      requests: [
+        { method: 'POST', path: '/mutate?timeout=10s', headers, body: mutate, onResponse: judge },
+        { method: 'POST', path: '/validate?timeout=10s', headers, body: validate, onResponse: judge },
+      ],
+    } satisfies autocannon.Options & { readonly tlsOptions: object };
+    // Its own histogram has whole milliseconds.
+    autocannon(options, (error: unknown, value: autocannon.Result) => (error ? reject(error) : resolve(value))).on(
+      'response',
+      (_client: unknown, _status: number, _bytes: number, time: number) => times.push(time),
+    );
+  });
   times.sort((a, b) => a - b);
   const percentile = (share: number): number => times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0;
   const admissions = result.requests.total / 2;
