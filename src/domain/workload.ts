@@ -23,6 +23,8 @@ export interface Workload {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly serviceAccount: string | null;
+  /** Names of the Secrets that the kubelet pulls with, in order. */
+  readonly pullSecrets: readonly string[];
   /** The controlling owner, from the object's own metadata. */
   readonly owner: { readonly kind: string; readonly name: string } | null;
 }
@@ -64,6 +66,7 @@ export function readWorkload(kind: string, object: unknown): Workload | null {
     labels: textMap(property(metadata, 'labels')),
     annotations: textMap(property(metadata, 'annotations')),
     serviceAccount: text(property(spec, 'serviceAccountName')),
+    pullSecrets: entries(property(spec, 'imagePullSecrets')).flatMap((secret) => text(property(secret, 'name')) ?? []),
     owner: controller(property(object, 'metadata')),
   };
 }

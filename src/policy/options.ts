@@ -60,5 +60,7 @@ export interface PolicyRoom extends Policies {
   status(): PolicyStatus;
   /** Calls the listener after each load, good or bad; returns what ends that. */
   onChange(listener: (status: PolicyStatus) => void): () => void;
+  /** Follows no more edits: judges by what is in force, for those who still ask, until it is closed. */
+  freeze(): void;
   close(): Promise<void>;
 }

@@ -54,7 +54,7 @@ class Room implements PolicyRoom {
   #refreshing: Promise<void> | null = null;
   readonly #recorded: Glob;
   #again = false;
-  #closed = false;
+  #frozen = false;
 
   constructor(options: PolicyOptions) {
     this.#options = options;
@@ -83,9 +83,14 @@ class Room implements PolicyRoom {
     return () => this.#listeners.delete(listener);
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
+  freeze(): void {
+    this.#frozen = true;
     this.#watch.close();
+    this.#listeners.clear();
+  }
+
+  async close(): Promise<void> {
+    this.freeze();
     await this.#pool.close();
     await this.#refreshing;
   }
@@ -100,7 +105,7 @@ class Room implements PolicyRoom {
   }
 
   async #refreshAll(): Promise<void> {
-    while (this.#again && !this.#closed) {
+    while (this.#again && !this.#frozen) {
       this.#again = false;
       try {
         await this.#refreshOnce();
@@ -135,7 +140,7 @@ class Room implements PolicyRoom {
     const made = await makeSet(compiled.value, this.#options);
     if (!made.ok) return this.#report(made.fault);
     const fault = await this.#trySet(made.value);
-    if (this.#closed) return;
+    if (this.#frozen) return;
     if (fault !== null) return this.#report(fault);
     this.#pool.use(made.value);
     this.#set = made.value;

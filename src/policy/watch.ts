@@ -14,6 +14,7 @@ export class FolderWatch {
   readonly #ticker: NodeJS.Timeout;
   #watchers: FSWatcher[] = [];
   #settling: NodeJS.Timeout | null = null;
+  #closed = false;
 
   constructor(changed: () => void, options: WatchOptions) {
     this.#changed = changed;
@@ -25,6 +26,7 @@ export class FolderWatch {
   /** Replaces the folders: those of the last look, since a swapped symbolic link leads to new ones. */
   follow(folders: readonly string[]): void {
     this.#release();
+    if (this.#closed) return;
     for (const folder of folders) {
       try {
         const watcher = watch(folder, { persistent: false }, () => this.#stir());
@@ -38,6 +40,7 @@ export class FolderWatch {
   }
 
   close(): void {
+    this.#closed = true;
     clearInterval(this.#ticker);
     if (this.#settling !== null) clearTimeout(this.#settling);
     this.#release();

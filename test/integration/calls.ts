@@ -1,8 +1,8 @@
 /** Calls as the API server makes them, and calls that it never would. */
 import { Agent, request } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
-import type { PublishedImage } from '../fakes/publish.ts';
 import { registryHost } from '../fakes/publish/push.ts';
+import type { PublishedImage } from '../fakes/publish.ts';
 import { admissionReview, podObject, type ReviewOptions, type ReviewResponse } from '../fakes/review.ts';
 
 export interface Answer {

@@ -126,7 +126,7 @@ describe('an edit of the configuration', () => {
     await expect.poll(async () => (await webhook.ops('/readyz')).body, soon).toContain('signers[0].unheardOf');
     expect(await webhook.ops('/readyz')).toMatchObject({ status: 200, body: expect.stringContaining('the newest edit is not in force') });
     expect(await allowed(image)).toBe(true);
-    expect((await webhook.ops("/metrics")).body).toContain(`tidewaiter_reloads_total{what="config",outcome="bad"} 1`);
+    expect((await webhook.ops('/metrics')).body).toContain(`tidewaiter_reloads_total{what="config",outcome="bad"} 1`);
     stage.configure();
     await expect.poll(async () => (await webhook.ops('/readyz')).body, soon).not.toContain('not in force');
   });
@@ -159,6 +159,8 @@ describe('an edit of a policy', () => {
     const image = await stage.publish('acme/frozen');
     expect(await allowed(image)).toBe(true);
     const message = async (): Promise<string> => (await webhook.validate(podWith([pinned(image)]))).status?.message ?? '';
+    const loads = (): number => webhook.log().split('policies are in force').length;
+    const before = loads();
     writeFileSync(file(), says('frozen for the night'));
     await expect.poll(message, soon).toContain('frozen for the night');
     writeFileSync(file(), 'package policies.freeze\n\ndeny contains {{{\n');
@@ -168,6 +170,8 @@ describe('an edit of a policy', () => {
     writeFileSync(file(), 'package policies.freeze\n\ndeny contains "never" if false\n');
     await expect.poll(() => allowed(image), soon).toBe(true);
     await expect.poll(async () => (await webhook.ops('/readyz')).body, soon).not.toContain('not in force');
+    // Two good edits, each compiled once: the cores of the configurations before take no part in them.
+    expect(loads() - before).toBe(2);
   });
 });
 

@@ -86,7 +86,8 @@ describe.each(Object.entries(positions))('a registry that, asked for %s,', (posi
     expect(JSON.stringify(record)).not.toContain(canary);
     // That there is no signature is believed for a while; that there is too much, for a second.
     if (code === 'LIMIT_EXCEEDED') await admittedSoon(image);
-    else if (typeof code === 'string' || position !== 'the signature layout') expect(await webhook.validate(podWith([pinned(image)]))).toMatchObject({ allowed: true });
+    else if (typeof code === 'string' || position !== 'the signature layout')
+      expect(await webhook.validate(podWith([pinned(image)]))).toMatchObject({ allowed: true });
   });
 
   test('is slow beyond the deadline: denied before it, and admitted once the answer has come', async () => {
@@ -104,6 +105,13 @@ describe.each(Object.entries(positions))('a registry that, asked for %s,', (posi
     // The asking went on: nothing that was asked is asked again.
     expect(stage.registry.requests.slice(before).filter(({ path }) => path.includes(`/manifests/${image.digest}`))).toEqual([]);
   });
+});
+
+test('a registry that is busy for a moment is asked again after the time it names, within the same admission', async () => {
+  const image = await publish();
+  stage.registry.inject({ match: `/v2/${image.place.repository}/`, does: status(429, { 'retry-after': '1' }), times: 1 });
+  stage.registry.inject({ match: `/v2/${image.place.repository}/`, does: status(503), times: 1 });
+  expect(await webhook.validate(podWith([pinned(image)]))).toMatchObject({ allowed: true });
 });
 
 describe('documents that two readers read differently are refused', () => {

@@ -101,11 +101,14 @@ describe('a mirror', () => {
     await expectDenied(inMirror('own', evil.digest));
   });
 
-  test.each(['copies', 'copies/../acme/web', 'copies//web', 'copiesX/web', 'COPIES/web'])('a path beside the mapped one (%s) is no mirror path', async (path) => {
-    const image = await stage.publish('acme/beside');
-    copy(stage.registry, 'acme/beside', mirror, 'copiesX/web');
-    await expectDenied(`${mirror.host}/${path}:1.0@${image.digest}`);
-  });
+  test.each(['copies', 'copies/../acme/web', 'copies//web', 'copiesX/web', 'COPIES/web'])(
+    'a path beside the mapped one (%s) is no mirror path',
+    async (path) => {
+      const image = await stage.publish('acme/beside');
+      copy(stage.registry, 'acme/beside', mirror, 'copiesX/web');
+      await expectDenied(`${mirror.host}/${path}:1.0@${image.digest}`);
+    },
+  );
 
   test('is not believed about what a tag of the source points at', async () => {
     const image = await stage.publish('acme/tag');
