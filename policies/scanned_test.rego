@@ -101,3 +101,70 @@ test_end_of_life_is_a_warning if {
 }
 
 test_no_warning_else if count(scanned.warn) == 0 with input as {"images": [image([clean])]}
+
+scanned_at(at, database) := object.union(clean, {"scannedAt": at, "databaseUpdatedAt": database})
+
+at_noon(scans) := {"now": "2026-11-24T12:00:00Z", "images": [image(scans)]}
+
+week := {"maxAge": "168h"}
+
+two_days := {"databaseMaxAge": "48h"}
+
+test_any_age_will_do_by_default if {
+	count(scanned.deny) == 0 with input as at_noon([scanned_at("2020-01-01T00:00:00Z", null)])
+}
+
+test_a_result_within_the_age_is_allowed if {
+	count(scanned.deny) == 0 with input as at_noon([scanned_at("2026-11-17T12:00:00Z", null)]) with data.config.scanned as week
+}
+
+test_a_result_past_the_age_is_denied if {
+	found := scanned.deny with input as at_noon([scanned_at("2026-11-17T11:59:59Z", null)]) with data.config.scanned as week
+	{finding.id | some finding in found} == {"stale"}
+	some finding in found
+	contains(finding.msg, "linux/amd64 has no fresh scan result: reports looked at 2026-11-17T11:59:59Z, longer ago than 168h")
+}
+
+test_a_result_without_a_readable_time_is_denied if {
+	found := scanned.deny with input as at_noon([scanned_at("yesterday", null)]) with data.config.scanned as week
+	{finding.id | some finding in found} == {"stale"}
+}
+
+test_one_fresh_result_is_enough if {
+	fresh := object.union(scanned_at("2026-11-24T00:00:00Z", null), {"source": "harbor"})
+	count(scanned.deny) == 0 with input as at_noon([scanned_at("2020-01-01T00:00:00Z", null), fresh]) with data.config.scanned as week
+}
+
+test_a_stale_result_that_is_severe_denies_beside_a_fresh_one if {
+	severe := object.union(scanned_at("2020-01-01T00:00:00Z", null), {"source": "harbor", "findings": [cve("CVE-1", "HIGH")]})
+	found := scanned.deny with input as at_noon([severe, scanned_at("2026-11-24T00:00:00Z", null)]) with data.config.scanned as week
+	{finding.id | some finding in found} == {"severe"}
+}
+
+test_a_database_within_the_age_is_allowed if {
+	count(scanned.deny) == 0 with input as at_noon([scanned_at("2026-11-24T00:00:00Z", "2026-11-22T12:00:00Z")]) with data.config.scanned as two_days
+}
+
+test_a_database_past_the_age_is_denied if {
+	found := scanned.deny with input as at_noon([scanned_at("2026-11-24T00:00:00Z", "2026-11-22T11:59:59Z")]) with data.config.scanned as two_days
+	some finding in found
+	contains(finding.msg, "the database of reports is of 2026-11-22T11:59:59Z, and may be no older than 48h")
+}
+
+test_a_database_of_unknown_age_is_denied if {
+	found := scanned.deny with input as at_noon([scanned_at("2026-11-24T00:00:00Z", null)]) with data.config.scanned as two_days
+	some finding in found
+	contains(finding.msg, "of a time that the result does not tell")
+}
+
+test_an_age_that_is_no_duration_is_denied if {
+	every value in ["7d", "", 7, false, "-1h", "0s", null] {
+		found := scanned.deny with input as at_noon([scanned_at("2026-11-24T00:00:00Z", null)]) with data.config.scanned as {"maxAge": value}
+		{finding.id | some finding in found} == {"parameter"}
+	}
+}
+
+test_both_parameters_are_checked_though_there_is_no_image if {
+	found := scanned.deny with input as {"images": []} with data.config.scanned as {"maxAge": "x", "databaseMaxAge": "y"}
+	count(found) == 2
+}

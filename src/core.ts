@@ -1,24 +1,25 @@
 /** The line as a configuration wants it: everything between a decoded request and an answer, without listeners. */
-import { createHash } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { createLine, type Line, type LineEvent } from './admission/admit.ts';
 import { createModes } from './admission/mode.ts';
 import type { LoadedConfig, Settings } from './config/index.ts';
-import { createKeychain, credentialKinds, type KeychainEntry } from './credentials/index.ts';
+import { type CredentialKind, createKeychain, credentialKinds, type KeychainEntry } from './credentials/index.ts';
 import type { EvidenceSource, Gatherer } from './domain/evidence.ts';
 import type { Facts } from './domain/facts.ts';
 import { bad, type Fault, type FaultCode, good, type Outcome } from './domain/fault.ts';
 import type { Log } from './domain/log.ts';
 import { compileMirrors } from './domain/mirror.ts';
 import type { RecordKeeper } from './domain/record.ts';
-import type { Registry } from './domain/registry.ts';
+import type { Keychain, Registry } from './domain/registry.ts';
 import type { Resolver } from './domain/resolved.ts';
 import { createGatherer } from './evidence/gather.ts';
 import { createContentReader } from './images/content.ts';
 import { createResolver } from './images/resolve.ts';
 import { createPolicies, findOpa, type PolicyRoom } from './policy/index.ts';
+import { type ConnectPullSecrets, openPullRights } from './pullRights.ts';
 import { createRegistry, type RequestEvent } from './registry/index.ts';
-import { type ScanKind, type ScanSource, scanKinds } from './scans/index.ts';
-import { createLayouts, type Signer, signerKinds } from './signatures/index.ts';
+import { createScans } from './scanSources.ts';
+import { createLayouts, createTrustRoots, type Signer, type SignerKind, signerKinds } from './signatures/index.ts';
 
 /** What a core shares with the cores before and after it. */
 export interface CoreParts {
@@ -26,6 +27,8 @@ export interface CoreParts {
   readonly facts: Facts;
   readonly keeper: RecordKeeper;
   readonly newId: () => string;
+  /** How to reach the cluster that Pods are judged for; at the desk there is none. */
+  readonly cluster?: ConnectPullSecrets;
   readonly onLine?: (event: LineEvent) => void;
   readonly onRegistry?: (event: RequestEvent) => void;
 }
@@ -48,7 +51,11 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
   const { settings } = config;
   const mirrors = compileMirrors(settings.mirrors);
   if (!mirrors.ok) return mirrors;
-  const registry = await openRegistry(config, parts);
+  const keychain = await openKeychain(config);
+  if (!keychain.ok) return keychain;
+  const rights = await openPullRights(config, { configured: keychain.value, mirrors: mirrors.value, connect: parts.cluster ?? null });
+  if (!rights.ok) return rights;
+  const registry = await openRegistry(config, rights.value ?? keychain.value, parts);
   if (!registry.ok) return registry;
   const undo: (() => Promise<void> | void)[] = [() => registry.value.close()];
   const giveUp = async (why: Fault): Promise<Outcome<Core>> => {
@@ -56,23 +63,22 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
     return { ok: false, fault: why };
   };
 
-  const signers = await createSigners(config, registry.value);
+  const signers = await createSigners(config, registry.value, parts.log);
   if (!signers.ok) return giveUp(signers.fault);
-  const scans = await createScans(config, signers.value, parts.log);
+  const scans = await createScans(config, { mirrors: mirrors.value, signers: signers.value, registry: registry.value, log: parts.log });
   if (!scans.ok) return giveUp(scans.fault);
-  undo.push(() => {
-    for (const source of scans.value) source.close();
-  });
+  undo.push(() => scans.value.close());
   const policies = await openPolicies(settings, config, parts.log);
   if (!policies.ok) return giveUp(policies.fault);
   undo.push(() => policies.value.close());
 
-  const sources: readonly EvidenceSource[] = [...signers.value, ...scans.value];
+  const sources: readonly EvidenceSource[] = [...signers.value, ...scans.value.sources];
   const { evidence } = settings;
   const facts = scopeFacts(parts.facts, settings);
   const resolver = createResolver(registry.value, mirrors.value, facts, evidence);
   const gatherer = createGatherer(sources, createContentReader(registry.value, settings.platforms), facts, { ...evidence, assembled: assembledImages });
   const line = createLine({
+    rights: rights.value,
     resolver,
     gatherer,
     policies: policies.value,
@@ -103,82 +109,66 @@ function scopeFacts(facts: Facts, { registries }: Settings): Facts {
   };
 }
 
-async function openRegistry(config: LoadedConfig, parts: CoreParts): Promise<Outcome<Registry & { close(): Promise<void> }>> {
-  const listed = config.settings.registries;
+/** The configuration's own credentials. */
+async function openKeychain(config: LoadedConfig): Promise<Outcome<Keychain>> {
   const chains: KeychainEntry[] = [];
-  const hosts = [];
-  for (const { host, plainHTTP, caFile, alsoHosts, credentials } of listed ?? []) {
-    const ca = caFile === null ? good(null) : await config.file(caFile);
-    if (!ca.ok) return ca;
-    hosts.push({ host, plainHTTP, ca: ca.value === null ? null : Buffer.from(ca.value).toString('utf8'), alsoHosts });
+  for (const { host, credentials } of config.settings.registries ?? []) {
     if (credentials === null) {
       // Named here, so that it does not get those of a wider rule.
       chains.push({ host, keychain: null });
       continue;
     }
-    const keychain = await credentialKinds[credentials.kind].create(credentials, { file: config.file });
-    if (!keychain.ok) return keychain;
+    const kind: CredentialKind = credentialKinds[credentials.kind];
+    const keychain = await kind.create(credentials, { file: config.file });
+    if (!keychain.ok) return bad(keychain.fault.code, `the credentials of registry ${host}: ${keychain.fault.message}`, { cause: keychain.fault.cause });
     chains.push({ host, keychain: keychain.value });
+  }
+  return good(createKeychain(chains));
+}
+
+async function openRegistry(config: LoadedConfig, keychain: Keychain, parts: CoreParts): Promise<Outcome<Registry & { close(): Promise<void> }>> {
+  const listed = config.settings.registries;
+  const hosts = [];
+  for (const { host, plainHTTP, caFile, alsoHosts } of listed ?? []) {
+    const ca = caFile === null ? good(null) : await config.file(caFile);
+    if (!ca.ok) return ca;
+    if (ca.value !== null && !holdsCertificates(ca.value))
+      return bad('CONFIG_INVALID', `the caFile of registry ${host} holds no PEM certificate, or one that can not be read`);
+    hosts.push({ host, plainHTTP, ca: ca.value === null ? null : Buffer.from(ca.value).toString('utf8'), alsoHosts });
   }
   return good(
     createRegistry({
       hosts: listed === null ? null : hosts,
-      keychain: createKeychain(chains),
+      keychain,
       ...(parts.onRegistry === undefined ? {} : { onRequest: parts.onRegistry }),
     }),
   );
 }
 
-async function createSigners(config: LoadedConfig, registry: Registry): Promise<Outcome<readonly Signer[]>> {
+/** Node takes any text for authorities, and then trusts nobody: that would look like an outage of the registry. */
+function holdsCertificates(pem: Uint8Array): boolean {
+  const blocks =
+    Buffer.from(pem)
+      .toString('latin1')
+      .match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  try {
+    return blocks.length > 0 && blocks.every((block) => new X509Certificate(block).raw.length > 0);
+  } catch {
+    return false;
+  }
+}
+
+async function createSigners(config: LoadedConfig, registry: Registry, log: Log): Promise<Outcome<readonly Signer[]>> {
   const layouts = createLayouts(registry);
+  const trustRoots = createTrustRoots({ file: config.file, directory: config.resolvePath('state/tuf'), log, clock: Date.now });
   const signers: Signer[] = [];
   for (const entry of config.settings.signers) {
-    const signer = await signerKinds[entry.kind].create(entry, { file: config.file, layouts, revoked: config.settings.revoked });
+    const kind: SignerKind = signerKinds[entry.kind];
+    const signer = await kind.create(entry, { file: config.file, layouts, registry, trustRoots, revoked: config.settings.revoked });
     if (!signer.ok) return bad('CONFIG_INVALID', `signer ${entry.name}: ${signer.fault.message}`, { cause: signer.fault.cause });
     signers.push(signer.value);
   }
   return good(signers);
-}
-
-async function createScans(config: LoadedConfig, signers: readonly Signer[], log: Log): Promise<Outcome<readonly ScanSource[]>> {
-  const sources: ScanSource[] = [];
-  for (const entry of config.settings.scans) {
-    const kind: ScanKind = scanKinds[entry.kind];
-    const source = await kind.create(entry, {
-      attestations: (names, subject, digest, signal) => attestationsBy(signers, names, subject, digest, signal),
-      resolvePath: config.resolvePath,
-      clock: Date.now,
-      log,
-    });
-    if (!source.ok) {
-      for (const opened of sources) opened.close();
-      return bad('CONFIG_INVALID', `scan source ${entry.name}: ${source.fault.message}`, { cause: source.fault.cause });
-    }
-    sources.push(source.value);
-  }
-  return good(sources);
-}
-
-/** What several signers vouch for; could not look only if none of them could. */
-async function attestationsBy(
-  signers: readonly Signer[],
-  names: readonly string[],
-  subject: Parameters<Signer['attestations']>[0],
-  digest: Parameters<Signer['attestations']>[1],
-  signal: AbortSignal,
-): ReturnType<Signer['attestations']> {
-  const asked = signers.filter((signer) => names.includes(signer.name) && signer.applies(subject.image));
-  const outcomes = await Promise.all(asked.map((signer) => signer.attestations(subject, digest, signal)));
-  const first = outcomes.find((outcome) => !outcome.ok);
-  if (first !== undefined && outcomes.every((outcome) => !outcome.ok)) return first;
-  const found = outcomes.flatMap((outcome) => (outcome.ok ? [outcome.value] : []));
-  return good({
-    signatures: [],
-    attestations: found.flatMap((finds) => finds.attestations),
-    scans: [],
-    rejected: found.flatMap((finds) => finds.rejected),
-    faults: [...found.flatMap((finds) => finds.faults), ...outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.fault]))],
-  });
 }
 
 function openPolicies(settings: Settings, config: LoadedConfig, log: Log): Promise<Outcome<PolicyRoom>> {

@@ -53,7 +53,7 @@ process.exitCode = exitCodeOf(total);
 
 /** Builds the real tools that are missing. Not counted: it is no test. */
 async function installTools(): Promise<Counts> {
-  const names: readonly ToolName[] = ['opa', 'registry', 'crane', 'cosign', 'etcd', 'kubectl', 'kube-apiserver'];
+  const names: readonly ToolName[] = ['opa', 'registry', 'crane', 'cosign', 'notation-sign', 'etcd', 'kubectl', 'kube-apiserver', 'trivy', 'trivy-db'];
   const missing = names.filter((name) => !existsSync(toolPath(name)));
   if (missing.length > 0)
     say(`${missing.length} of ${names.length} tools have to be built, once: about ${missing.reduce((sum, name) => sum + tools[name].cold, 0)} s`);

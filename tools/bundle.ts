@@ -1,9 +1,10 @@
 /**
- * Bundles the program into dist/: one ES module for the command line and one for the policy worker threads, without node_modules.
+ * Bundles the program into dist/: an ES module for the command line and one for the policy worker threads, with the chunks that they
+ * share or load on demand, without node_modules.
  *
  *     node tools/bundle.ts
  */
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
@@ -33,6 +34,9 @@ export async function bundle(outdir: string): Promise<readonly string[]> {
     outdir,
     outExtension: { '.js': '.mjs' },
     bundle: true,
+    // What is imported on demand stays apart: the libraries of clouds and clusters are most of the code, and most never need them.
+    splitting: true,
+    chunkNames: 'chunk-[hash]',
     format: 'esm',
     platform: 'node',
     target: 'node24',
@@ -61,5 +65,7 @@ function licences(inputs: readonly string[]): string {
 
 if (import.meta.main) {
   const outdir = join(root, 'dist');
+  // Chunks are named by what they hold: those of the build before would stay.
+  rmSync(outdir, { recursive: true, force: true });
   for (const file of await bundle(outdir)) process.stdout.write(`${file}  ${Math.round(statSync(file).size / 1024)} KiB\n`);
 }

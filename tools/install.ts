@@ -41,6 +41,7 @@ export const tools = {
   registry: { version: 'v0.22.1', cold: 10, module: 'registry', package: '.' },
   crane: { version: 'v0.22.1', cold: 10, package: 'github.com/google/go-containerregistry/cmd/crane' },
   cosign: { version: 'v3.1.3', cold: 165, package: 'github.com/sigstore/cosign/v3/cmd/cosign' },
+  'notation-sign': { version: 'v1.3.2', cold: 45, module: 'notation', package: '.' },
   etcd: { version: 'v3.7.0', cold: 60, module: 'kube', package: 'go.etcd.io/etcd/server/v3' },
   kubectl: { version: `v${kubernetesVersion}`, cold: 60, module: 'kube', package: 'k8s.io/kubernetes/cmd/kubectl', ldflags: kubernetesStamp },
   'kube-apiserver': {
@@ -50,6 +51,14 @@ export const tools = {
     package: 'k8s.io/kubernetes/cmd/kube-apiserver',
     ldflags: kubernetesStamp,
   },
+  trivy: {
+    version: 'v0.74.0',
+    cold: 420,
+    package: 'github.com/aquasecurity/trivy/cmd/trivy',
+    ldflags: '-X github.com/aquasecurity/trivy/pkg/version/app.ver=0.74.0',
+    env: { GOEXPERIMENT: 'jsonv2' },
+  },
+  'trivy-db': { version: 'v0.0.0-20260813095258-0e0340a01b57', cold: 20, module: 'trivy-db', package: '.' },
 } satisfies Record<string, Tool>;
 
 export type ToolName = keyof typeof tools;
@@ -59,7 +68,7 @@ export function toolPath(name: ToolName): string {
   const tool: Tool = tools[name];
   const key = createHash('sha256').update(JSON.stringify(tool));
   if (tool.module !== undefined) {
-    for (const file of ['go.mod', 'go.sum', ...(name === 'registry' ? ['main.go'] : [])]) key.update(readFileSync(join(here, tool.module, file)));
+    for (const file of ['go.mod', 'go.sum', ...(tool.package === '.' ? ['main.go'] : [])]) key.update(readFileSync(join(here, tool.module, file)));
   }
   return join(toolCache, `${name}-${tool.version}-${key.digest('hex').slice(0, 12)}`, name);
 }

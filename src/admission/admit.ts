@@ -5,17 +5,20 @@ import type { Gatherer, JudgedImage } from '../domain/evidence.ts';
 import { type Fault, fault, publicFault } from '../domain/fault.ts';
 import { isPinned, repositoryName } from '../domain/image.ts';
 import type { RecordKeeper } from '../domain/record.ts';
-import { ownAccess } from '../domain/registry.ts';
+import type { Access } from '../domain/registry.ts';
 import type { Resolved, Resolver } from '../domain/resolved.ts';
+import { type ImageRights, ownRights, type Puller, type RightsFinder } from '../domain/rights.ts';
 import { safeText } from '../domain/text.ts';
 import { type ContainerImage, changedImages, readWorkload, type Workload } from '../domain/workload.ts';
-import { unresolved, withFaults } from './evidence.ts';
+import { isRefused, unresolved, withFaults } from './evidence.ts';
 import { denialMessage, warningTexts } from './message.ts';
 import { answerUnder, type Modes } from './mode.ts';
 import { buildPatch } from './patch.ts';
 
 /** All that the line needs of the world. */
 export interface LineParts {
+  /** null: every image is read with the right of the configuration alone. */
+  readonly rights: RightsFinder | null;
   readonly resolver: Resolver;
   readonly gatherer: Gatherer;
   readonly policies: Policies;
@@ -86,11 +89,12 @@ export function createLine(parts: LineParts): Line {
     try {
       const workload = request.kind === 'v1/Pod' ? wanted(request) : null;
       const images = workload === null ? [] : imagesToJudge(request, workload);
-      if (images.length === 0 || images.length > mostImages || mode === 'observe') return done('skipped', null);
+      if (workload === null || images.length === 0 || images.length > mostImages || mode === 'observe') return done('skipped', null);
+      const puller = { namespace: request.namespace, workload };
       const placed = await Promise.all(
         images.map(async (image) => {
-          const resolved = await resolver.place(image.written, ownAccess, deadline);
-          warm(resolved, deadline);
+          const { access, resolved } = await place(image.written, puller, deadline);
+          warm(resolved, access, deadline);
           return { image, resolved };
         }),
       );
@@ -162,7 +166,7 @@ export function createLine(parts: LineParts): Line {
   ): Promise<Judged> => {
     const began = timer();
     const now = clock();
-    const seen = await Promise.all(images.map((image) => examine(image, how, deadline)));
+    const seen = await Promise.all(images.map((image) => examine(image, how, { namespace: request.namespace, workload }, deadline)));
     const gathered = timer();
     const judgement = await policies.judge(
       { now, review: describeReview(request, workload, parts.namespaceLabels(request.namespace)), images: seen },
@@ -179,22 +183,49 @@ export function createLine(parts: LineParts): Line {
     };
   };
 
-  /** One image: who it is, and all that is known of it. */
-  const examine = async (image: ContainerImage, how: 'identify' | 'place', deadline: Deadline): Promise<JudgedImage> => {
-    const resolved = await resolver[how](image.written, ownAccess, deadline);
+  const rightsOf = (written: string, how: 'identify' | 'place', puller: Puller | null, deadline: Deadline): Promise<ImageRights> | ImageRights =>
+    puller === null || parts.rights === null ? ownRights : parts.rights.find(written, how, puller, deadline);
+
+  /** Where an image is to be pulled from, and the right with which that could be found out. */
+  const place = async (written: string, puller: Puller, deadline: Deadline): Promise<{ readonly access: Access; readonly resolved: Resolved }> => {
+    const [first, ...others] = (await rightsOf(written, 'place', puller, deadline)).accesses;
+    const found = { access: first, resolved: await resolver.place(written, first, deadline) };
+    if (!isRefused(found.resolved.faults)) return found;
+    for (const access of others) {
+      const resolved = await resolver.place(written, access, deadline);
+      if (!isRefused(resolved.faults)) return { access, resolved };
+    }
+    return found;
+  };
+
+  /** One image: who it is, and all that is known of it, with the first right that its registry does not refuse. */
+  const examine = async (image: ContainerImage, how: 'identify' | 'place', puller: Puller | null, deadline: Deadline): Promise<JudgedImage> => {
+    const { accesses, faults } = await rightsOf(image.written, how, puller, deadline);
+    const [first, ...others] = accesses;
+    const seen = await look(image, how, first, deadline);
+    if (!isRefused(seen.evidence.faults)) return seen;
+    for (const access of others) {
+      const next = await look(image, how, access, deadline);
+      if (!isRefused(next.evidence.faults)) return next;
+    }
+    return { ...seen, evidence: withFaults(seen.evidence, faults) };
+  };
+
+  const look = async (image: ContainerImage, how: 'identify' | 'place', access: Access, deadline: Deadline): Promise<JudgedImage> => {
+    const resolved = await resolver[how](image.written, access, deadline);
     const { reference, admitted, pinned, mirrorMissing, faults } = resolved;
     const evidence =
       reference !== null && isPinned(reference)
-        ? withFaults(await gatherer.gather(reference, whereToLook(resolved), ownAccess, deadline), faults)
+        ? withFaults(await gatherer.gather(reference, whereToLook(resolved), access, deadline), faults)
         : unresolved(faults);
     return { container: image, reference, admitted, pinned, mirror: resolved.mirror?.location ?? null, mirrorMissing, evidence };
   };
 
   /** Starts gathering what /validate will ask for, without waiting. */
-  const warm = (resolved: Resolved, deadline: Deadline): void => {
+  const warm = (resolved: Resolved, access: Access, deadline: Deadline): void => {
     if (resolved.reference === null || !isPinned(resolved.reference)) return;
     const { reference } = resolved;
-    void Promise.resolve(gatherer.gather(reference, whereToLook(resolved), ownAccess, deadline)).catch(parts.unexpected);
+    void Promise.resolve(gatherer.gather(reference, whereToLook(resolved), access, deadline)).catch(parts.unexpected);
   };
 
   /** Applies the mode, keeps the record, and says it. */
@@ -278,7 +309,7 @@ export function createLine(parts: LineParts): Line {
     }
   };
 
-  return { mutate, validate, check, examine: (image, deadline) => examine(image, 'place', deadline) };
+  return { mutate, validate, check, examine: (image, deadline) => examine(image, 'place', null, deadline) };
 }
 
 /** A refusal for a fault of ours or of the request; under a milder mode, a warning. */

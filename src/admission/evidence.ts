@@ -20,3 +20,11 @@ export function withFaults(evidence: Evidence, faults: readonly Fault[]): Eviden
   if (faults.length === 0) return evidence;
   return { ...evidence, faults: [...faults.map((f): StageFault => ({ stage: 'resolve', source: 'registry', ...publicFault(f) })), ...evidence.faults] };
 }
+
+/**
+ * Whether a registry would not give an image to whoever asked. Many say that it does not exist instead of that it is not for them; the
+ * stage keeps apart what is only missing beside an image.
+ */
+export function isRefused(faults: readonly (Fault | StageFault)[]): boolean {
+  return faults.some((f) => (f.code === 'REGISTRY_UNAUTHORIZED' || f.code === 'MANIFEST_UNKNOWN') && (!('stage' in f) || f.stage === 'resolve'));
+}

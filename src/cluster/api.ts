@@ -6,6 +6,12 @@ export interface SecretContent {
   readonly data: Readonly<Record<string, string>>;
 }
 
+/** A Secret as it was read. */
+export interface StoredSecret extends SecretContent {
+  /** Such as `Opaque`; empty when it names none. */
+  readonly type: string;
+}
+
 export type WebhookKind = 'mutating' | 'validating';
 
 /** What of a webhook configuration is ours to keep right. */
@@ -32,7 +38,9 @@ export interface ClusterApi {
   /** The namespace this Pod runs in, or the kubeconfig's; null when neither says. */
   readonly namespace: string | null;
   /** null: there is none. */
-  readSecret(namespace: string, name: string, signal: AbortSignal): Promise<Outcome<SecretContent | null>>;
+  readSecret(namespace: string, name: string, signal: AbortSignal): Promise<Outcome<StoredSecret | null>>;
+  /** Names of its imagePullSecrets, in order. null: there is none. */
+  readServiceAccount(namespace: string, name: string, signal: AbortSignal): Promise<Outcome<readonly string[] | null>>;
   /** false: there is one by now. */
   createSecret(namespace: string, name: string, data: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Outcome<boolean>>;
   /** Sets these values and leaves all else. false: it was changed since `resourceVersion`, or is gone. */

@@ -2,16 +2,22 @@ import type { ConfigurationOptions, KubeConfig, ObservableMiddleware } from '@ku
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { property, text } from '../domain/json.ts';
 import { safeText } from '../domain/text.ts';
-import type { ClusterApi, JsonPatchOperation, RegisteredWebhook, SecretContent, WebhookKind } from './api.ts';
+import type { ClusterApi, JsonPatchOperation, RegisteredWebhook, StoredSecret, WebhookKind } from './api.ts';
 
 /** Loaded on first use: it takes most of a second, and a webhook without a cluster has no need of it. */
-type Library = typeof import('@kubernetes/client-node');
+export type Library = typeof import('@kubernetes/client-node');
 
 /**
  * Connects to the Kubernetes API: as a kubeconfig file says, or in a Pod as its ServiceAccount. Fault: CONFIG_INVALID.
  * @param kubeconfig a file, or null for in-cluster
  */
 export async function connectCluster(kubeconfig: string | null): Promise<Outcome<ClusterApi>> {
+  const loaded = await loadCluster(kubeconfig);
+  return loaded.ok ? good(clusterApi(loaded.value.library, loaded.value.config)) : loaded;
+}
+
+/** The library, and where and as whom it is to connect. Fault: CONFIG_INVALID. */
+export async function loadCluster(kubeconfig: string | null): Promise<Outcome<{ readonly library: Library; readonly config: KubeConfig }>> {
   const library = await import('@kubernetes/client-node');
   const config = new library.KubeConfig();
   if (kubeconfig === null && process.env['KUBERNETES_SERVICE_HOST'] === undefined) {
@@ -28,7 +34,7 @@ export async function connectCluster(kubeconfig: string | null): Promise<Outcome
   if (cluster === null) return bad('CONFIG_INVALID', `${what} names no current cluster`);
   // The library refuses the same, but only when a call is made.
   if (!cluster.server.startsWith('https://')) return bad('CONFIG_INVALID', `${what} does not lead to an https address`);
-  return good(clusterApi(library, config));
+  return good({ library, config });
 }
 
 function clusterApi(library: Library, config: KubeConfig): ClusterApi {
@@ -41,9 +47,15 @@ function clusterApi(library: Library, config: KubeConfig): ClusterApi {
     namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? null,
 
     readSecret: (namespace, name, signal) =>
-      ask<SecretContent, null>(`get the Secret ${namespace}/${name}`, signal, { 404: null }, async (options) => {
+      ask<StoredSecret, null>(`get the Secret ${namespace}/${name}`, signal, { 404: null }, async (options) => {
         const secret = await core.readNamespacedSecret({ namespace, name }, options);
-        return { resourceVersion: secret.metadata?.resourceVersion ?? '', data: mapValues(secret.data ?? {}, decode) };
+        return { resourceVersion: secret.metadata?.resourceVersion ?? '', type: secret.type ?? '', data: mapValues(secret.data ?? {}, decode) };
+      }),
+
+    readServiceAccount: (namespace, name, signal) =>
+      ask<readonly string[], null>(`get the ServiceAccount ${namespace}/${name}`, signal, { 404: null }, async (options) => {
+        const account = await core.readNamespacedServiceAccount({ namespace, name }, options);
+        return (account.imagePullSecrets ?? []).flatMap((secret) => secret.name ?? []);
       }),
 
     createSecret: (namespace, name, data, signal) =>
@@ -98,15 +110,8 @@ async function callApi<T, M>(
   meanings: Readonly<Record<number, M>>,
   call: (options: ConfigurationOptions) => Promise<T>,
 ): Promise<Outcome<T | M>> {
-  const withSignal: ObservableMiddleware = {
-    pre(context) {
-      context.setSignal(signal);
-      return new library.Observable(Promise.resolve(context));
-    },
-    post: (context) => new library.Observable(Promise.resolve(context)),
-  };
   try {
-    return good(await call({ middleware: [withSignal], middlewareMergeStrategy: 'append' }));
+    return good(await call(endedBy(library, signal)));
   } catch (error) {
     const status = error instanceof library.ApiException ? error.code : null;
     if (status !== null && Object.hasOwn(meanings, status)) {
@@ -120,8 +125,20 @@ async function callApi<T, M>(
   }
 }
 
+/** Options of a call that ends with a signal. */
+export function endedBy(library: Library, signal: AbortSignal): ConfigurationOptions {
+  const withSignal: ObservableMiddleware = {
+    pre(context) {
+      context.setSignal(signal);
+      return new library.Observable(Promise.resolve(context));
+    },
+    post: (context) => new library.Observable(Promise.resolve(context)),
+  };
+  return { middleware: [withSignal], middlewareMergeStrategy: 'append' };
+}
+
 /** The operating system's or TLS's word for what happened; never a message, which may repeat an answer. */
-function networkCode(error: unknown): string {
+export function networkCode(error: unknown): string {
   const code = error instanceof Error ? text(property(error.cause, 'code')) : null;
   return code !== null && /^[A-Z_]{1,60}$/.test(code) ? ` (${code})` : '';
 }

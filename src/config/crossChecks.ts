@@ -15,8 +15,10 @@ export function crossCheck(document: unknown): Problem[] {
   return [
     ...twice(document, 'signers', 'name'),
     ...twice(document, 'scans', 'name'),
+    ...twice(document, 'vex', 'name'),
     ...twice(document, 'registries', 'host'),
-    ...unknownSigners(document),
+    ...unknownSigners(document, 'scans'),
+    ...unknownSigners(document, 'vex'),
     ...mirrorProblems(document),
     ...listenProblems(document),
     ...pathProblems(document),
@@ -43,13 +45,13 @@ function twice(document: unknown, section: string, key: string): Problem[] {
   });
 }
 
-function unknownSigners(document: unknown): Problem[] {
+function unknownSigners(document: unknown, section: 'scans' | 'vex'): Problem[] {
   const names = entries(property(document, 'signers')).flatMap((signer) => text(property(signer, 'name')) ?? []);
-  return entries(property(document, 'scans')).flatMap((scan, i) =>
-    entries(property(scan, 'signers')).flatMap((named, j) => {
+  return entries(property(document, section)).flatMap((entry, i) =>
+    entries(property(entry, 'signers')).flatMap((named, j) => {
       if (typeof named !== 'string' || names.includes(named)) return [];
       const near = suggest(named, names);
-      return [problem(['scans', i, 'signers', j], `there is no signer ${safeText(named, 60)}${near === null ? '' : `; did you mean ${near}?`}`)];
+      return [problem([section, i, 'signers', j], `there is no signer ${safeText(named, 60)}${near === null ? '' : `; did you mean ${near}?`}`)];
     }),
   );
 }

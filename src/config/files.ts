@@ -17,7 +17,7 @@ export interface ReferredFile {
 /** Files that hold secrets of our own, or a certificate that is renewed: no decision rests on them, and no record shall hold their hash. */
 const notTrust = /^(server|cluster)\b|\.credentials\b/;
 
-/** Every file that a configuration refers to, by the names of the keys: `file`, `…File`, `kubeconfig`. */
+/** Every file that a configuration refers to, by the names of the keys: `file`, `…File`, `kubeconfig`, and the `root` of a TUF repository. */
 export function referredFiles(document: unknown, path: Path = []): ReferredFile[] {
   if (Array.isArray(document)) return document.flatMap((entry, i) => referredFiles(entry, [...path, i]));
   if (!isObject(document)) return [];
@@ -25,7 +25,8 @@ export function referredFiles(document: unknown, path: Path = []): ReferredFile[
   if (path[0] === 'policy') return [];
   return Object.entries(document).flatMap(([key, value]) => {
     const here = [...path, key];
-    if (typeof value === 'string') return /^file$|File$|^kubeconfig$/.test(key) ? [{ path: here, file: value, trust: !notTrust.test(here.join('.')) }] : [];
+    const isFile = /^file$|File$|^kubeconfig$/.test(key) || (key === 'root' && path.at(-1) === 'tuf');
+    if (typeof value === 'string') return isFile ? [{ path: here, file: value, trust: !notTrust.test(here.join('.')) }] : [];
     return key === 'sinks' ? [] : referredFiles(value, here);
   });
 }

@@ -103,7 +103,7 @@ async function readReferred(
 /** Fills in what depends on the surroundings: where the policies are, and whether this is a Pod. */
 async function placePolicies(settings: Settings, folder: string, env: LoadRequest['env']): Promise<Settings> {
   const inPod = (env['KUBERNETES_SERVICE_HOST'] ?? '') !== '';
-  const cluster = settings.cluster ?? (inPod ? { kubeconfig: null } : null);
+  const cluster = settings.cluster ?? (inPod ? { kubeconfig: null, pullSecrets: false } : null);
   const { policy } = settings;
   if (policy.directory !== null || policy.bundle !== null) return { ...settings, cluster };
   const beside = join(folder, 'policies');

@@ -11,8 +11,7 @@ export interface KeychainEntry {
 
 /**
  * The configuration's own credentials. The entry that decides how a host is reached is the one that is asked for its credentials, and
- * no other. It serves the access of the configuration alone: a request with a Pod's right never gets more than that Pod brought, so it
- * needs the keychain of its Pod.
+ * no other. It serves the access of the configuration alone; the rights of Pods are another keychain's (pullRights.ts).
  */
 export function createKeychain(entries: readonly KeychainEntry[]): Keychain {
   return {

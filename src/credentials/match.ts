@@ -13,17 +13,23 @@ interface Location {
 const hubKey = 'index.docker.io';
 
 /**
- * The credential for a repository, found as the kubelet finds it, so that what can be pulled can be examined: keys in reverse
- * lexicographic order (so a longer path comes before its own beginning), host label by label with globs, the same port, a path that is
- * a plain prefix. https://kubernetes.io/docs/concepts/containers/images/#config-json and
+ * The credentials for a repository in the order in which the kubelet tries them, so that what can be pulled can be examined: keys in
+ * reverse lexicographic order (so a longer path comes before its own beginning), of the same key the first one written; host label by
+ * label with globs, the same port, a path that is a plain prefix.
+ * https://kubernetes.io/docs/concepts/containers/images/#config-json and
  * https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/credentialprovider/keyring.go (Add, URLsMatch, Lookup)
  */
-export function matchCredential(entries: readonly DockerConfigEntry[], host: string, repository: string): Credential | null {
+export function matchCredentials(entries: readonly DockerConfigEntry[], host: string, repository: string): readonly Credential[] {
   const keyed = entries.map(({ key, credential }) => ({ key: normalizeKey(key), credential })).sort((a, b) => (a.key < b.key ? 1 : a.key > b.key ? -1 : 0));
   const image = locate(`${host}/${repository}`);
-  const found = keyed.find(({ key }) => covers(locate(key), image));
-  if (found !== undefined) return found.credential;
-  return host === 'docker.io' ? (keyed.find(({ key }) => key === hubKey)?.credential ?? null) : null;
+  const found = keyed.filter(({ key }) => covers(locate(key), image));
+  const chosen = found.length === 0 && host === 'docker.io' ? keyed.filter(({ key }) => key === hubKey) : found;
+  return chosen.map(({ credential }) => credential);
+}
+
+/** The first of them. */
+export function matchCredential(entries: readonly DockerConfigEntry[], host: string, repository: string): Credential | null {
+  return matchCredentials(entries, host, repository)[0] ?? null;
 }
 
 /** Without scheme, and without the API version that docker once wrote behind the host. */

@@ -21,10 +21,18 @@ const tokenUser = '<token>';
  * leaves them behind when a helper keeps it) are passed over. Fault: CONFIG_INVALID; it names the entry and never what it holds.
  */
 export function readDockerConfig(bytes: Uint8Array): Outcome<readonly DockerConfigEntry[]> {
-  if (bytes.length > longestFile) return bad('CONFIG_INVALID', `the Docker configuration is larger than ${longestFile} bytes`);
   const document = parse(bytes);
-  const auths = property(document, 'auths') ?? {};
-  if (!isObject(document) || !isObject(auths)) return bad('CONFIG_INVALID', 'the Docker configuration is no JSON object with auths');
+  return readAuths(bytes, isObject(document) ? (property(document, 'auths') ?? {}) : null);
+}
+
+/** Reads .dockercfg, the older form, which is what lies under `auths` in the newer one. */
+export function readDockercfg(bytes: Uint8Array): Outcome<readonly DockerConfigEntry[]> {
+  return readAuths(bytes, parse(bytes));
+}
+
+function readAuths(bytes: Uint8Array, auths: unknown): Outcome<readonly DockerConfigEntry[]> {
+  if (bytes.length > longestFile) return bad('CONFIG_INVALID', `the Docker configuration is larger than ${longestFile} bytes`);
+  if (!isObject(auths)) return bad('CONFIG_INVALID', 'the Docker configuration is no JSON object with auths');
   const written = Object.entries(auths);
   if (written.length > mostEntries) return bad('CONFIG_INVALID', `the Docker configuration has more than ${mostEntries} auths`);
   const entries: DockerConfigEntry[] = [];
@@ -37,6 +45,7 @@ export function readDockerConfig(bytes: Uint8Array): Outcome<readonly DockerConf
 }
 
 function parse(bytes: Uint8Array): unknown {
+  if (bytes.length > longestFile) return null;
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {

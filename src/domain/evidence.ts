@@ -38,7 +38,7 @@ export interface Subject {
 export interface VerifiedSignature {
   readonly signer: string;
   readonly kind: string;
-  readonly layout: 'legacy' | 'bundle';
+  readonly layout: 'legacy' | 'bundle' | 'notation';
   /** SHA-256 of the public key's SubjectPublicKeyInfo, hex; null for keyless. */
   readonly keyId: string | null;
   readonly issuer: string | null;

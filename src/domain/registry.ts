@@ -35,7 +35,7 @@ export interface Manifest {
  * the same right.
  */
 export interface Access {
-  /** Empty for the credentials of the configuration; else a keyed hash of the credential used. */
+  /** Empty for the credentials of the configuration; else a keyed hash of the credentials that a Pod brought. */
   readonly key: string;
 }
 
@@ -79,7 +79,7 @@ export type Credential =
 export interface Keychain {
   /**
    * The credential for a repository of a registry, null for an anonymous request. An access that a keychain does not hold is a fault,
-   * never somebody else's credential: a Pod's pull secrets come as a keychain of their own, under their own access key.
+   * never somebody else's credential.
    */
   credential(host: string, repository: string, access: Access, signal: AbortSignal): Promise<Outcome<Credential | null>>;
 }

@@ -43,7 +43,7 @@ const signature = z
   .strictObject({
     signer: z.string(),
     kind: z.string(),
-    layout: z.enum(['legacy', 'bundle']),
+    layout: z.enum(['legacy', 'bundle', 'notation']),
     keyId: nullableString,
     issuer: nullableString,
     identity: nullableString,

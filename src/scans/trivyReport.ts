@@ -93,7 +93,7 @@ export function decodeTrivyReport(value: unknown): Outcome<TrivyReport> {
     scanner: `trivy ${Trivy?.Version ?? '(version unknown)'}`,
     endOfLife: Metadata.OS?.EOSL === true,
     inconclusive: findings.length > 0 ? null : whyInconclusive(results, Metadata.OS?.Family ?? ''),
-    counts: count(findings),
+    counts: countOpen(findings),
     findings,
   });
 }
@@ -157,8 +157,9 @@ function toFinding(entry: Vulnerability, suppressed: ScanFinding['suppressed']):
 }
 
 /**
- * No finding means something only where packages of a known distribution were compared with a database: an image from scratch, an
- * unknown distribution and a scan for secrets alone all end without findings and without an error.
+ * No finding means something only where packages of a known distribution were looked at: an image from scratch and an unknown
+ * distribution end without findings and without an error too. Whether the packages were compared with a database that knows the
+ * distribution, or only listed (`--scanners secret`), a report does not say.
  */
 function whyInconclusive(results: readonly Result[], family: string): string | null {
   if (!results.some(({ Class }) => Class === 'os-pkgs' || Class === 'lang-pkgs')) return 'the report lists no packages that were looked at';
@@ -166,7 +167,8 @@ function whyInconclusive(results: readonly Result[], family: string): string | n
   return null;
 }
 
-function count(findings: readonly ScanFinding[]): Record<Severity, number> {
+/** Findings of each severity that nothing suppresses. */
+export function countOpen(findings: readonly ScanFinding[]): Record<Severity, number> {
   const counts: Record<Severity, number> = { CRITICAL: 0, HIGH: 0, MEDIUM: 0, LOW: 0, UNKNOWN: 0 };
   for (const finding of findings) if (finding.suppressed === null) counts[finding.severity] += 1;
   return counts;

@@ -9,7 +9,7 @@ export interface Claim {
   readonly layout: Layout;
   /** As what it was presented: only for what is said about it when it is refused. */
   readonly purpose: Purpose;
-  /** Hex SHA-256 over what is signed and the signature: two with one id are one. */
+  /** Names all that came with it, signature and proofs: two with one id are one. */
   readonly id: string;
   /** Digest of the blob it came in. */
   readonly blob: Digest;
@@ -18,6 +18,11 @@ export interface Claim {
   readonly payload: Buffer;
   readonly signature: Buffer;
   readonly logEntries: readonly TransparencyLogEntry[];
+  /** The signing certificate, DER, at most 16 KB; null where there is none. Chains that come along are not read: nobody has to believe them. */
+  readonly certificate: Buffer | null;
+  /** RFC 3161 responses, DER, each at most 16 KB, and the bytes that they may be about. */
+  readonly timestamps: readonly Buffer[];
+  readonly timestamped: readonly Buffer[];
   /** What the payload says. To be asked once the signature is verified: nobody's JSON is parsed before we know whose it is. */
   read(): Outcome<Said>;
 }

@@ -1,20 +1,16 @@
-import { createHash } from 'node:crypto';
-import { type Bundle, bundleFromJSON, envelopeFromJSON, type TransparencyLogEntry } from '@sigstore/bundle';
+import { type Bundle, bundleFromJSON, envelopeFromJSON } from '@sigstore/bundle';
 import { dsse } from '@sigstore/core';
-import { TransparencyLogEntry as LogEntry } from '@sigstore/protobuf-specs';
 import type { Digest } from '../domain/digest.ts';
 import { bad, good, type Outcome } from '../domain/fault.ts';
-import { property, text } from '../domain/json.ts';
-import type { Claim, Layout, Purpose, Said } from './claim.ts';
+import type { Claim, Purpose, Said } from './claim.ts';
 import { readPayload, readStatement } from './payload.ts';
+import { longestCertificate, type Material, readReceipts } from './receipts.ts';
 
 /** Media types of the layers that hold a claim. */
 export const simpleSigningType = 'application/vnd.dev.cosign.simplesigning.v1+json';
 export const envelopeType = 'application/vnd.dsse.envelope.v1+json';
 const inTotoType = 'application/vnd.in-toto+json';
 
-/** A certificate or timestamp longer than this is not parsed by anybody: ASN.1 of a megabyte blocks the event loop for 0.7 s. */
-const longestCertificate = 16 * 1024;
 const longestSignature = 16 * 1024;
 const mostLogEntries = 8;
 
@@ -26,60 +22,77 @@ export function decodeLegacySignature(blob: Digest, payload: Uint8Array, annotat
   const signature = annotations['dev.cosignproject.cosign/signature'] ?? '';
   if (signature === '' || signature.length > longestSignature) return bad('SIGNATURE_INVALID', 'the layer carries no signature of a sensible length');
   const bytes = Buffer.from(payload);
-  return good(makeClaim('legacy', 'signature', blob, bytes, bytes, Buffer.from(signature, 'base64'), receipts(annotations), () => readPayload(bytes)));
+  const raw = Buffer.from(signature, 'base64');
+  const origin: Origin = { layout: 'legacy', purpose: 'signature', blob, id: identify(blob, annotations) };
+  const material = { ...readReceipts(annotations), timestamped: [raw] };
+  return good(makeClaim(origin, { signed: bytes, payload: bytes, signature: raw }, material, () => readPayload(bytes)));
 }
 
 /** A legacy attestation: the layer is a DSSE envelope. https://github.com/sigstore/cosign/blob/v3.1.3/specs/ATTESTATION_SPEC.md */
 export function decodeLegacyAttestation(blob: Digest, bytes: Uint8Array, annotations: Readonly<Record<string, string>>): Outcome<Claim> {
-  return attempt('the layer holds no DSSE envelope', () => fromEnvelope('legacy', 'attestation', blob, envelopeFromJSON(parse(bytes)), receipts(annotations)));
+  // Here alone, cosign up to version 2 had the whole envelope timestamped, and not the signature within.
+  const material = { ...readReceipts(annotations), alsoTimestamped: [Buffer.from(bytes)] };
+  const origin: Origin = { layout: 'legacy', purpose: 'attestation', blob, id: identify(blob, annotations) };
+  return attempt('the layer holds no DSSE envelope', () => fromEnvelope(origin, envelopeFromJSON(parse(bytes)), material));
 }
 
 /** A Sigstore bundle. https://github.com/sigstore/protobuf-specs/blob/v0.5.2/protos/sigstore_bundle.proto */
 export function decodeBundle(blob: Digest, bytes: Uint8Array, purpose: Purpose): Outcome<Claim> {
   return attempt('the layer holds no Sigstore bundle', () => {
     const bundle = bundleFromJSON(parse(bytes));
-    const { tlogEntries } = bundle.verificationMaterial;
+    const { tlogEntries: logEntries } = bundle.verificationMaterial;
     if (bundle.content.$case !== 'dsseEnvelope') return bad('SIGNATURE_INVALID', 'the bundle holds no DSSE envelope, so it says nothing about an image');
-    if (tlogEntries.length > mostLogEntries) return bad('SIGNATURE_INVALID', `the bundle holds more than ${mostLogEntries} log entries`);
-    if (asn1(bundle).some((each) => each.length > longestCertificate)) {
+    if (logEntries.length > mostLogEntries) return bad('SIGNATURE_INVALID', `the bundle holds more than ${mostLogEntries} log entries`);
+    const [certificates, timestamps] = asn1(bundle);
+    if ([...certificates, ...timestamps].some((each) => each.length > longestCertificate)) {
       return bad('SIGNATURE_INVALID', `the bundle holds a certificate or timestamp longer than ${longestCertificate} bytes`);
     }
-    return fromEnvelope('bundle', purpose, blob, bundle.content.dsseEnvelope, tlogEntries);
+    return fromEnvelope({ layout: 'bundle', purpose, blob, id: blob }, bundle.content.dsseEnvelope, {
+      logEntries,
+      certificate: certificates[0] ?? null,
+      timestamps,
+    });
   });
 }
 
 type Envelope = ReturnType<typeof envelopeFromJSON>;
+type Origin = Pick<Claim, 'layout' | 'purpose' | 'blob' | 'id'>;
 
-function fromEnvelope(layout: Layout, purpose: Purpose, blob: Digest, envelope: Envelope, logEntries: readonly TransparencyLogEntry[]): Outcome<Claim> {
+/** A layer with its annotations: the same payload may lie beside it once more, with a better proof or a worse one. */
+function identify(blob: Digest, annotations: Readonly<Record<string, string>>): string {
+  return JSON.stringify([blob, Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1))]);
+}
+
+function fromEnvelope(
+  origin: Origin,
+  envelope: Envelope,
+  { alsoTimestamped = [], ...material }: Material & { readonly alsoTimestamped?: readonly Buffer[] },
+): Outcome<Claim> {
   const [only, ...more] = envelope.signatures;
   if (only === undefined || more.length > 0) return bad('SIGNATURE_INVALID', 'the envelope does not have exactly one signature');
   if (only.sig.length === 0 || only.sig.length > longestSignature) return bad('SIGNATURE_INVALID', 'the envelope has no signature of a sensible length');
   if (envelope.payloadType !== inTotoType) return bad('SIGNATURE_INVALID', 'the envelope holds no in-toto statement');
   const { payload } = envelope;
   const signed = dsse.preAuthEncoding(envelope.payloadType, payload);
-  return good(makeClaim(layout, purpose, blob, signed, payload, only.sig, logEntries, () => readStatement(payload, layout)));
+  const { sig: signature } = only;
+  return good(
+    makeClaim(origin, { signed, payload, signature }, { ...material, timestamped: [signature, ...alsoTimestamped] }, () =>
+      readStatement(payload, origin.layout),
+    ),
+  );
 }
 
 function makeClaim(
-  layout: Layout,
-  purpose: Purpose,
-  blob: Digest,
-  signed: Buffer,
-  payload: Buffer,
-  signature: Buffer,
-  logEntries: readonly TransparencyLogEntry[],
+  origin: Origin,
+  bytes: Pick<Claim, 'signed' | 'payload' | 'signature'>,
+  material: Material & Pick<Claim, 'timestamped'>,
   parsePayload: () => Outcome<Said>,
 ): Claim {
   let said: Outcome<Said> | null = null;
   return {
-    layout,
-    purpose,
-    id: createHash('sha256').update(signed).update(signature).digest('hex'),
-    blob,
-    signed,
-    payload,
-    signature,
-    logEntries,
+    ...origin,
+    ...bytes,
+    ...material,
     read() {
       said ??= parsePayload();
       return said;
@@ -87,40 +100,13 @@ function makeClaim(
   };
 }
 
-/** All of a bundle that is ASN.1 of the sender's choice. */
-function asn1(bundle: Bundle): readonly Buffer[] {
+/** All of a bundle that is ASN.1 of the sender's choice: certificates, that of the signer first, and timestamps. */
+function asn1(bundle: Bundle): readonly [certificates: readonly Buffer[], timestamps: readonly Buffer[]] {
   const { content, timestampVerificationData } = bundle.verificationMaterial;
   const timestamps = (timestampVerificationData?.rfc3161Timestamps ?? []).map(({ signedTimestamp }) => signedTimestamp);
-  if (content.$case === 'certificate') return [content.certificate.rawBytes, ...timestamps];
-  if (content.$case === 'x509CertificateChain') return [...content.x509CertificateChain.certificates.map(({ rawBytes }) => rawBytes), ...timestamps];
-  return timestamps;
-}
-
-/**
- * The log's receipt as the legacy layouts keep it, as an entry. What is not well formed is left out: it proves nothing, and must not
- * hide a signature that needs no log.
- */
-function receipts(annotations: Readonly<Record<string, string>>): readonly TransparencyLogEntry[] {
-  const written = annotations['dev.sigstore.cosign/bundle'];
-  if (written === undefined) return [];
-  try {
-    const receipt: unknown = JSON.parse(written);
-    const payload = property(receipt, 'Payload');
-    const body = text(property(payload, 'body')) ?? '';
-    const record: unknown = JSON.parse(Buffer.from(body, 'base64').toString('utf8'));
-    const entry = LogEntry.fromJSON({
-      logIndex: String(property(payload, 'logIndex')),
-      logId: { keyId: Buffer.from(text(property(payload, 'logID')) ?? '', 'hex').toString('base64') },
-      kindVersion: { kind: property(record, 'kind'), version: property(record, 'apiVersion') },
-      integratedTime: String(property(payload, 'integratedTime')),
-      inclusionPromise: { signedEntryTimestamp: property(receipt, 'SignedEntryTimestamp') },
-      canonicalizedBody: body,
-    });
-    const { logId, kindVersion } = entry;
-    return logId === undefined || kindVersion === undefined ? [] : [{ ...entry, logId, kindVersion }];
-  } catch {
-    return [];
-  }
+  if (content.$case === 'certificate') return [[content.certificate.rawBytes], timestamps];
+  if (content.$case === 'x509CertificateChain') return [content.x509CertificateChain.certificates.map(({ rawBytes }) => rawBytes), timestamps];
+  return [[], timestamps];
 }
 
 function parse(bytes: Uint8Array): unknown {

@@ -1,8 +1,11 @@
 import { cosignKey } from './cosignKey.ts';
+import { cosignKeyless } from './cosignKeyless.ts';
+import { notation } from './notation.ts';
 import type { SignerKind } from './signer.ts';
 
 /** Every kind of signer. A new one is a new file here and a line below. */
-export const signerKinds = { 'cosign-key': cosignKey } satisfies Record<string, SignerKind>;
+export const signerKinds = { 'cosign-key': cosignKey, 'cosign-keyless': cosignKeyless, notation } satisfies Record<string, SignerKind>;
 
 export { createLayouts, type LayoutLimits } from './layouts.ts';
 export type { Signer, SignerKind } from './signer.ts';
+export { createTrustRoots, type TrustRoots } from './trustRoots/index.ts';

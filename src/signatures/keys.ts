@@ -31,6 +31,11 @@ export function readPublicKey(pem: string): Outcome<TrustedKey> {
   } catch (cause) {
     return bad('CONFIG_INVALID', 'the public key can not be read', { cause });
   }
+  return trustKey(key);
+}
+
+/** The same, of a key that was read before. */
+export function trustKey(key: KeyObject): Outcome<TrustedKey> {
   const hash = hashFor(key);
   if (!hash.ok) return hash;
   const der = key.export({ type: 'spki', format: 'der' });

@@ -110,8 +110,15 @@ function distinct(faults: readonly Fault[]): Fault[] {
   return [...new Map(faults.map((each) => [`${each.code} ${each.message}`, each])).values()];
 }
 
+/** Bytes in memory, roughly; what a certificate is parsed into is several times as large as itself. */
 function weigh({ claims, malformed }: Attached): number {
-  return claims.reduce((sum, { signed, payload }) => sum + signed.length + payload.length + 1024, 1024 + 256 * malformed.length);
+  const weighOne = ({ signed, payload, certificate, timestamps, logEntries }: Claim): number =>
+    [...timestamps, ...logEntries.map(({ canonicalizedBody }) => canonicalizedBody)].reduce((sum, { length }) => sum + length, 0) +
+    signed.length +
+    payload.length +
+    16 * (certificate?.length ?? 0) +
+    1024;
+  return claims.reduce((sum, claim) => sum + weighOne(claim), 1024 + 256 * malformed.length);
 }
 
 function unlessLate<T>(flight: Promise<Outcome<T>>, signal: AbortSignal): Promise<Outcome<T>> {

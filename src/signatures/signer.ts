@@ -2,7 +2,9 @@ import type { z } from 'zod';
 import type { Digest } from '../domain/digest.ts';
 import type { EvidenceSource, Finds, Subject } from '../domain/evidence.ts';
 import type { Outcome } from '../domain/fault.ts';
+import type { Registry } from '../domain/registry.ts';
 import type { Layouts } from './layouts.ts';
+import type { TrustRoots } from './trustRoots/index.ts';
 
 /** Somebody whose signatures count for some images. */
 export interface Signer extends EvidenceSource {
@@ -19,7 +21,11 @@ export interface SignerParts {
   file(path: string): Promise<Outcome<Uint8Array>>;
   /** Shared by all signers, so that one look at a repository serves them all. */
   readonly layouts: Layouts;
+  /** For what is attached in ways that the layouts do not know. */
+  readonly registry: Registry;
   readonly revoked: Revoked;
+  /** Shared too, so that what several signers trust is fetched and parsed once. */
+  readonly trustRoots: TrustRoots;
 }
 
 /** What beats every fact. */
@@ -27,6 +33,8 @@ export interface Revoked {
   readonly digests: readonly string[];
   /** SHA-256 of a SubjectPublicKeyInfo, hex. */
   readonly keys: readonly string[];
+  /** As signatures and records name them. */
+  readonly identities: readonly string[];
 }
 
 /** What every entry of `signers` has. */

@@ -7,7 +7,7 @@ import { knownKeys } from '../../src/config/jsonSchema.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { credentialKinds } from '../../src/credentials/index.ts';
 import { isObject, property } from '../../src/domain/json.ts';
-import { scanKinds } from '../../src/scans/index.ts';
+import { scanKinds, vexKinds } from '../../src/scans/index.ts';
 import { signerKinds } from '../../src/signatures/index.ts';
 import { makeKey } from '../fakes/publish.ts';
 
@@ -32,6 +32,7 @@ const signers: Room<keyof typeof signerKinds> = {
   examples: {
     'cosign-key': release,
     'cosign-keyless': { ...signer, kind: 'cosign-keyless', issuer: 'https://accounts.example.com', identity: 'release@example.com' },
+    notation: { ...signer, kind: 'notation', trustStoreFile: 'partner-ca.pem', identities: ['x509.subject: C=US, ST=WA, O=Partner'] },
   },
   around: (entry) => ({ signers: [entry] }),
   path: ['signers', 0],
@@ -42,14 +43,33 @@ const scans: Room<keyof typeof scanKinds> = {
   examples: {
     'trivy-attestation': { name: 'scan', kind: 'trivy-attestation', signers: ['release'] },
     'trivy-directory': { name: 'scan', kind: 'trivy-directory', path: 'reports' },
+    referrer: { name: 'scan', kind: 'referrer' },
+    harbor: { name: 'scan', kind: 'harbor', url: 'https://harbor.corp', credentials: { kind: 'robot', file: 'robot.json' } },
+    trivy: { name: 'scan', kind: 'trivy' },
+    'trivy-operator': { name: 'scan', kind: 'trivy-operator' },
   },
   around: (entry) => ({ signers: [release], scans: [entry] }),
   path: ['scans', 0],
   common: { name: 'scan' },
 };
+const vex: Room<keyof typeof vexKinds> = {
+  kinds: vexKinds,
+  examples: {
+    folder: { name: 'notes', kind: 'folder', path: 'vex' },
+    attestation: { name: 'notes', kind: 'attestation', signers: ['release'] },
+  },
+  around: (entry) => ({ signers: [release], vex: [entry] }),
+  path: ['vex', 0],
+  common: { name: 'notes' },
+};
 const credentials: Room<keyof typeof credentialKinds> = {
   kinds: credentialKinds,
-  examples: { dockerconfig: { kind: 'dockerconfig', file: 'config.json' } },
+  examples: {
+    dockerconfig: { kind: 'dockerconfig', file: 'config.json' },
+    ecr: { kind: 'ecr' },
+    gcr: { kind: 'gcr' },
+    acr: { kind: 'acr' },
+  },
   around: (entry) => ({ registries: [{ host: 'registry.corp', credentials: entry }] }),
   path: ['registries', 0, 'credentials'],
   common: {},
@@ -65,6 +85,7 @@ const sinks: Room<keyof typeof sinkKinds> = {
 const all = [
   contractOf('signerKinds', signers),
   contractOf('scanKinds', scans),
+  contractOf('vexKinds', vex),
   contractOf('credentialKinds', credentials),
   contractOf('sinkKinds', sinks),
 ].flat();

@@ -7,9 +7,10 @@
  */
 
 export type { Authority, CertificateRequest } from './sigstore/authority.ts';
-export { utf8String } from './sigstore/authority.ts';
+export { utf8String, x509 } from './sigstore/authority.ts';
 export { makeSigstore, type Sigstore } from './sigstore/index.ts';
 export type { LogEntry } from './sigstore/log.ts';
 export { type ServedSigstore, serveSigstore } from './sigstore/server.ts';
-export { certify, type Holder, type KeylessOptions, pemOf, signKeyless } from './sigstore/sign.ts';
+export { certify, type Holder, type KeylessOptions, pemOf, signKeyless, signLogged } from './sigstore/sign.ts';
 export { writeTrustedRoot } from './sigstore/trustedRoot.ts';
+export { startTufRepository, type TufRepository } from './sigstore/tufRepository.ts';

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { auditSettings } from './audit.ts';
 import { evidenceSettings, revokedSettings } from './evidence.ts';
+import { ignoreSettings, severitySourceSettings } from './findings.ts';
 import { mirrorSettings, platformSettings, registrySettings } from './images.ts';
-import { scanSettings, signerSettings } from './kinds.ts';
+import { scanSettings, signerSettings, vexSettings } from './kinds.ts';
 import { modeSettings, policySettings } from './policy.ts';
 import { clusterSettings, serverSettings } from './server.ts';
 
@@ -21,6 +22,9 @@ export const configSchema = z.strictObject({
   signers: signerSettings,
   revoked: revokedSettings,
   scans: scanSettings,
+  severitySource: severitySourceSettings,
+  vex: vexSettings,
+  ignore: ignoreSettings,
   evidence: evidenceSettings,
   policy: policySettings,
   audit: auditSettings,

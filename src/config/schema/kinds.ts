@@ -1,16 +1,18 @@
 import { z } from 'zod';
 import { sinkKinds } from '../../audit/sinks/index.ts';
 import { credentialKinds } from '../../credentials/index.ts';
-import { scanKinds } from '../../scans/index.ts';
+import { scanKinds, vexKinds } from '../../scans/index.ts';
 import { signerKinds } from '../../signatures/index.ts';
 import { distinct, imageGlob, name } from '../values.ts';
+import { absent } from './absent.ts';
+import { severitySource } from './findings.ts';
 import { kinded } from './kinded.ts';
 
 /** Which kinds this version lacks that the contract names, so that they are refused as such. */
 const lacking = {
-  signers: ['cosign-keyless', 'notation'],
-  scans: ['trivy-operator', 'harbor', 'trivy', 'referrer'],
-  credentials: ['ecr', 'gcr', 'acr'],
+  signers: [],
+  scans: [],
+  vex: [],
   sinks: ['webhook'],
 };
 
@@ -31,11 +33,27 @@ export const signerSettings = z
   .describe('Whose signatures and attestations count, and where.');
 
 export const scanSettings = z
-  .array(kinded('scan source', scanKinds, { name: name.describe('The word that policies use.') }, lacking.scans))
+  .array(
+    kinded(
+      'scan source',
+      scanKinds,
+      {
+        name: name.describe('The word that policies use.'),
+        severitySource: absent(severitySource).describe('Whose grade of its findings counts; absent: as severitySource of the whole configuration.'),
+      },
+      lacking.scans,
+    ),
+  )
   .max(32)
   .default([])
   .describe('Where scan results come from.');
 
-export const credentials = kinded('credentials', credentialKinds, {}, lacking.credentials);
+export const vexSettings = z
+  .array(kinded('VEX source', vexKinds, { name: name.describe('The word that suppressed findings show.') }, lacking.vex))
+  .max(32)
+  .default([])
+  .describe('Where OpenVEX statements come from that suppress findings.');
+
+export const credentials = kinded('credentials', credentialKinds, {}, []);
 
 export const sink = kinded('audit sink', sinkKinds, {}, lacking.sinks);

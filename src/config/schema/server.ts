@@ -65,5 +65,9 @@ export const serverSettings = z
 export const clusterSettings = absent(
   z.strictObject({
     kubeconfig: absent(filePath).describe("Kubeconfig file; absent: the Pod's own service account."),
+    pullSecrets: z
+      .boolean()
+      .default(false)
+      .describe('Read images with the imagePullSecrets of their Pods. Needs the right to get Secrets: manifests/components/pull-secrets.'),
   }),
 ).describe('Kubernetes, where there is one. Absent: none, or in a Pod the cluster it runs in.');

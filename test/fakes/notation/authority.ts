@@ -97,3 +97,8 @@ export function pemOf(...certificates: readonly Issued[]): string {
 export function chainPem(leaf: Issued): string {
   return pemOf(...leaf.chain);
 }
+
+/** The extension that says where the list of revoked certificates is. */
+export function crlAt(url: string): x509.Extension {
+  return new x509.CRLDistributionPointsExtension([url]);
+}

@@ -17,6 +17,9 @@ export interface TimestampOptions {
   readonly certificates?: readonly Issued[];
   readonly contentType?: string;
   readonly digest?: 'SHA-1' | 'SHA-256';
+  /** What the token says it holds, instead of a time. */
+  readonly type?: string;
+  readonly signers?: number;
 }
 
 /** A timestamp authority (RFC 3161) in the test's own hands. */
@@ -73,14 +76,14 @@ async function token(
   const named = options.named === undefined ? leaf.der : options.named;
   const attribute = (type: string, value: asn1js.BaseBlock): pkijs.Attribute => new pkijs.Attribute({ type, values: [value] });
   const attributes = [
-    attribute('1.2.840.113549.1.9.3', new asn1js.ObjectIdentifier({ value: options.contentType ?? tstInfo })),
+    attribute('1.2.840.113549.1.9.3', new asn1js.ObjectIdentifier({ value: options.contentType ?? options.type ?? tstInfo })),
     attribute('1.2.840.113549.1.9.4', new asn1js.OctetString({ valueHex: digest })),
     ...(named === null ? [] : [attribute('1.2.840.113549.1.9.16.2.47', signingCertificate(named))]),
   ];
   const certificates = options.certificates ?? [leaf];
   const signed = new pkijs.SignedData({
     version: 3,
-    encapContentInfo: new pkijs.EncapsulatedContentInfo({ eContentType: tstInfo, eContent: new asn1js.OctetString({ valueHex: encoded }) }),
+    encapContentInfo: contentOf(encoded, options.type ?? tstInfo),
     signerInfos: [
       new pkijs.SignerInfo({
         version: 1,
@@ -91,7 +94,16 @@ async function token(
     certificates: certificates.map(parse),
   });
   await signed.sign(leaf.keys.privateKey, 0, hash);
+  const [signer] = signed.signerInfos;
+  for (let i = 1; i < (options.signers ?? 1); i += 1) if (signer !== undefined) signed.signerInfos.push(signer);
   return Buffer.from(new pkijs.ContentInfo({ contentType: pkijs.id_ContentType_SignedData, content: signed.toSchema(true) }).toSchema().toBER());
+}
+
+/** PKI.js would cut the octets into pieces (BER), which DER does not allow. */
+function contentOf(encoded: ArrayBuffer, eContentType: string): pkijs.EncapsulatedContentInfo {
+  const content = new pkijs.EncapsulatedContentInfo({ eContentType });
+  content.eContent = new asn1js.OctetString({ valueHex: encoded });
+  return content;
 }
 
 /** SigningCertificateV2 with the default hash (RFC 5035 section 4). */

@@ -4,6 +4,9 @@ import x509 from '@peculiar/x509';
 import { initializeCA, initializeCTLog } from '@sigstore/mock';
 import { type KeyPair, makeKey } from '../publish.ts';
 
+/** For what a test adds to a certificate. It needs a polyfill that must come before it. */
+export { x509 };
+
 const es256 = { name: 'ECDSA', namedCurve: 'P-256' } as const;
 const fulcio = '1.3.6.1.4.1.57264.1.';
 const minute = 60_000;
@@ -12,7 +15,8 @@ const minute = 60_000;
 export interface CertificateRequest {
   /** Subject alternative names, as Fulcio would write them. */
   readonly names: readonly { readonly type: 'url' | 'email' | 'dns'; readonly value: string }[];
-  readonly issuer: string;
+  /** null for a certificate that names none. */
+  readonly issuer: string | null;
   /** Fulcio extensions from number 9 on, by number. */
   readonly claims?: Readonly<Record<number, string>>;
   /** Milliseconds since the epoch; ten minutes from now unless said otherwise. */
@@ -82,8 +86,7 @@ async function common(key: webcrypto.CryptoKey, root: x509.X509Certificate, requ
     ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension([...names], true)]),
     await x509.SubjectKeyIdentifierExtension.create(key, false, provider),
     await x509.AuthorityKeyIdentifierExtension.create(root.publicKey, false, provider),
-    new x509.Extension(`${fulcio}1`, false, Buffer.from(issuer)),
-    new x509.Extension(`${fulcio}8`, false, utf8String(issuer)),
+    ...(issuer === null ? [] : [new x509.Extension(`${fulcio}1`, false, Buffer.from(issuer)), new x509.Extension(`${fulcio}8`, false, utf8String(issuer))]),
     ...Object.entries(claims).map(
       ([number, value]) => new x509.Extension(`${fulcio}${number}`, false, Number(number) < 8 ? Buffer.from(value) : utf8String(value)),
     ),

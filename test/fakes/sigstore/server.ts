@@ -1,8 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import x509 from '@peculiar/x509';
 import { property, text } from '../../../src/domain/json.ts';
-import type { CertificateRequest } from './authority.ts';
+import { type CertificateRequest, x509 } from './authority.ts';
 import { makeSigstore, type Sigstore } from './index.ts';
 import { bundleEntry, canonicalV1, canonicalV2, entryName } from './log.ts';
 import { pemOf } from './sign.ts';
@@ -10,8 +9,8 @@ import { pemOf } from './sign.ts';
 /** The same over HTTP, in the protocols of Fulcio, Rekor (v1 and v2) and the timestamp authority. */
 export interface ServedSigstore extends Sigstore {
   readonly url: string;
-  /** An identity token, that nobody signed: the authority here believes everybody. */
-  token(claims: Readonly<Record<string, string>>): string;
+  /** An identity token, signed by nobody: the authority here believes everybody. */
+  token(claims: Readonly<Record<string, string | boolean>>): string;
   /** What cosign takes as `--signing-config`. */
   signingConfig(rekor: 1 | 2 | null, stamped: boolean): string;
   close(): Promise<void>;
@@ -32,8 +31,11 @@ export async function serveSigstore(): Promise<ServedSigstore> {
     url,
     token(claims) {
       const now = Math.floor(Date.now() / 1000);
-      const parts = [{ alg: 'none' }, { aud: 'sigstore', iat: now, exp: now + 600, ...claims }];
-      return [...parts.map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')), 'AAAA'].join('.');
+      const parts = [
+        { alg: 'RS256', typ: 'JWT' },
+        { aud: 'sigstore', iat: now, exp: now + 600, ...claims },
+      ];
+      return [...parts.map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')), Buffer.alloc(256, 1).toString('base64url')].join('.');
     },
     signingConfig(rekor, stamped) {
       const service = (majorApiVersion: number, path = ''): object => ({

@@ -53,6 +53,23 @@ export async function signKeyless(image: PublishedImage, sigstore: Sigstore, hol
   return pushAttestation(image, sigstore, holder, envelope(said, holder.key), options);
 }
 
+/** Signs with a key alone, in the legacy layout, with the log's receipt. */
+export async function signLogged(image: PublishedImage, sigstore: Sigstore, key: KeyPair): Promise<void> {
+  const payload = legacyPayload(image.digest, `${new URL(image.place.registry).host}/${image.place.repository}`);
+  const signature = signBytes(key, payload).toString('base64');
+  const publicKey = { content: Buffer.from(key.publicPem).toString('base64') };
+  const data = { hash: { algorithm: 'sha256', value: sha256(payload).toString('hex') } };
+  const entry = await sigstore.log.record({ apiVersion: '0.0.1', kind: 'hashedrekord', spec: { data, signature: { content: signature, publicKey } } });
+  const layer = await pushBlob(image.place, payload, 'application/vnd.dev.cosign.simplesigning.v1+json');
+  const annotations = { 'dev.cosignproject.cosign/signature': signature, 'dev.sigstore.cosign/bundle': receiptOf(entry) };
+  await appendLayers(image.place, `${image.digest.replace(':', '-')}.sig`, [{ ...layer, annotations }]);
+}
+
+/** What cosign keeps of an entry in the legacy layouts. */
+function receiptOf({ integratedTime, logIndex, logID, verification, body }: LogEntry): string {
+  return JSON.stringify({ SignedEntryTimestamp: verification.signedEntryTimestamp, Payload: { body, integratedTime, logIndex, logID } });
+}
+
 async function pushSignature(image: PublishedImage, sigstore: Sigstore, holder: Holder, options: KeylessOptions): Promise<void> {
   const payload = legacyPayload(image.digest, `${new URL(image.place.registry).host}/${image.place.repository}`, options.annotations);
   const signature = signBytes(holder.key, payload);
@@ -83,9 +100,7 @@ async function receipts(sigstore: Sigstore, holder: Holder, body: object, stampe
   };
   if (options.log !== null) {
     const entry = await sigstore.log.record(body, options.time);
-    const { integratedTime, logIndex, logID, verification, body: canonical } = options.forge?.(entry) ?? entry;
-    const receipt = { SignedEntryTimestamp: verification.signedEntryTimestamp, Payload: { body: canonical, integratedTime, logIndex, logID } };
-    annotations['dev.sigstore.cosign/bundle'] = JSON.stringify(receipt);
+    annotations['dev.sigstore.cosign/bundle'] = receiptOf(options.forge?.(entry) ?? entry);
   }
   for (const stamp of await stampsOf(options, stamped)) {
     annotations['dev.sigstore.cosign/rfc3161timestamp'] = JSON.stringify({ SignedRFC3161Timestamp: stamp.toString('base64') });
@@ -98,7 +113,7 @@ async function pushBundle(image: PublishedImage, sigstore: Sigstore, holder: Hol
   const rawBytes = holder.certificate.toString('base64');
   const entries = [];
   if (log !== null) {
-    const entry = await sigstore.log.record(log === 1 ? dsseBody(dsse, holder, options) : dsseBodyV2(dsse, holder, options), options.time);
+    const entry = await sigstore.log.record(log === 1 ? dsseBody(dsse, holder, options) : hashedBody(dsse, holder, options), options.time);
     entries.push(bundleEntry(options.forge?.(entry) ?? entry, log));
   }
   const signature = Buffer.from(signatureOf(dsse), 'base64');
@@ -126,11 +141,15 @@ function dsseBody(dsse: object, holder: Holder, options: KeylessOptions): object
   return { apiVersion: '0.0.1', kind: 'dsse', spec: { envelopeHash, payloadHash, signatures } };
 }
 
-function dsseBodyV2(dsse: object, holder: Holder, { named }: KeylessOptions): object {
-  const payloadHash = { algorithm: 'SHA2_256', digest: sha256(payloadOf(dsse)).toString('base64') };
+/** Rekor v2 keeps a DSSE envelope by the hash of what is signed, as any other signature. */
+function hashedBody(dsse: object, holder: Holder, { named }: KeylessOptions): object {
+  const payload = payloadOf(dsse);
+  const type = text(property(dsse, 'payloadType')) ?? '';
+  const signed = Buffer.concat([Buffer.from(`DSSEv1 ${type.length} ${type} ${payload.length} `), payload]);
+  const data = { algorithm: 'SHA2_256', digest: sha256(signed).toString('base64') };
   const rawBytes = (named ?? holder).certificate.toString('base64');
-  const signatures = [{ content: signatureOf(dsse), verifier: { x509Certificate: { rawBytes }, keyDetails: 'PKIX_ECDSA_P256_SHA_256' } }];
-  return { apiVersion: '0.0.2', kind: 'dsse', spec: { dsseV002: { payloadHash, signatures } } };
+  const signature = { content: signatureOf(dsse), verifier: { x509Certificate: { rawBytes }, keyDetails: 'PKIX_ECDSA_P256_SHA_256' } };
+  return { apiVersion: '0.0.2', kind: 'hashedrekord', spec: { hashedRekordV002: { data, signature } } };
 }
 
 const namedIn = (holder: Holder, { named }: KeylessOptions): string => Buffer.from(pemOf((named ?? holder).certificate)).toString('base64');

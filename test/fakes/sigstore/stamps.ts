@@ -10,7 +10,7 @@ export interface StampAuthority {
   /** Answers a request in DER with a response in DER. */
   answer(request: Uint8Array): Promise<Buffer>;
   /** A response about some bytes. */
-  stamp(bytes: Uint8Array, time?: number): Promise<Buffer>;
+  stamp(bytes: Uint8Array): Promise<Buffer>;
 }
 
 const sha256Oid = '2.16.840.1.101.3.4.2.1';
@@ -19,6 +19,8 @@ const policyOid = '1.3.6.1.4.1.57264.2';
 export async function makeStampAuthority(): Promise<StampAuthority> {
   const pair = makeKey();
   const authority = await initializeTSA({ publicKey: pair.publicKey, privateKey: pair.privateKey });
+  // Whole seconds, as Sigstore's own authority writes them: sigstore-js reads no other fraction than one of three digits.
+  Object.assign(authority, { getCurrentTime: () => new Date(Math.floor(Date.now() / 1000) * 1000) });
   const timestamp = async (artifactHash: Buffer, hashAlgorithmOID: string, nonce: number, certReq: boolean): Promise<Buffer> => {
     const { buffer, byteOffset, byteLength } = await authority.timestamp({ artifactHash, hashAlgorithmOID, nonce, policyOID: policyOid, certReq });
     return Buffer.from(buffer, byteOffset, byteLength);

@@ -10,16 +10,18 @@ export interface RootParts {
   readonly stampAuthorities: readonly StampAuthority[];
   /** Whether it names the authorities' certificate transparency logs. */
   readonly ctLogs?: boolean;
+  /** RFC 3339: when the logs ceased to be used. */
+  readonly logsUntil?: string;
 }
 
 const validFor = { start: '2020-01-01T00:00:00Z' };
 
 /** https://github.com/sigstore/protobuf-specs/blob/v0.5.2/protos/sigstore_trustroot.proto */
-export function writeTrustedRoot({ authorities, logs, stampAuthorities, ctLogs = true }: RootParts): string {
-  const log = (baseUrl: string, key: Buffer): object => ({
+export function writeTrustedRoot({ authorities, logs, stampAuthorities, ctLogs = true, logsUntil }: RootParts): string {
+  const log = (baseUrl: string, key: Buffer, end?: string): object => ({
     baseUrl,
     hashAlgorithm: 'SHA2_256',
-    publicKey: { rawBytes: key.toString('base64'), keyDetails: 'PKIX_ECDSA_P256_SHA_256', validFor },
+    publicKey: { rawBytes: key.toString('base64'), keyDetails: 'PKIX_ECDSA_P256_SHA_256', validFor: { ...validFor, ...(end === undefined ? {} : { end }) } },
     logId: { keyId: createHash('sha256').update(key).digest('base64') },
   });
   const authority = (uri: string, chain: readonly Buffer[]): object => ({
@@ -30,7 +32,7 @@ export function writeTrustedRoot({ authorities, logs, stampAuthorities, ctLogs =
   });
   return JSON.stringify({
     mediaType: 'application/vnd.dev.sigstore.trustedroot+json;version=0.1',
-    tlogs: logs.map(({ url, publicKey }) => log(url, publicKey)),
+    tlogs: logs.map(({ url, publicKey }) => log(url, publicKey, logsUntil)),
     certificateAuthorities: authorities.map(({ certificate }) => authority('https://fulcio.example.com', [certificate])),
     ctlogs: ctLogs ? authorities.map(({ ctLogKey }) => log('https://ctlog.example.com', ctLogKey)) : [],
     timestampAuthorities: stampAuthorities.map(({ chain }) => authority('https://tsa.example.com', chain)),

@@ -7,6 +7,8 @@ import type { Evidence } from '../../../src/domain/evidence.ts';
 import { good, type Outcome } from '../../../src/domain/fault.ts';
 import { compileMirrors, type MirrorRule } from '../../../src/domain/mirror.ts';
 import type { RecordDraft } from '../../../src/domain/record.ts';
+import type { Access } from '../../../src/domain/registry.ts';
+import type { RightsFinder } from '../../../src/domain/rights.ts';
 import { createFacts } from '../../../src/evidence/cache.ts';
 import { createResolver } from '../../../src/images/resolve.ts';
 import { digestOf, emptyEvidence, literalRegistry } from '../parts.ts';
@@ -59,9 +61,11 @@ export function request(object: unknown, more: Partial<AdmissionRequest> = {}): 
 }
 
 /** The real line on a literal registry, with evidence and policies that say what a test wants. */
-export function setUp(options: { mirrors?: readonly MirrorRule[]; mode?: Partial<ModeSettings>; recordRequired?: boolean } = {}) {
+export function setUp(options: { mirrors?: readonly MirrorRule[]; mode?: Partial<ModeSettings>; recordRequired?: boolean; rights?: RightsFinder } = {}) {
   const world = {
     evidence: emptyEvidence as Evidence,
+    /** null: the evidence for everybody. */
+    evidenceFor: (_access: Access): Evidence | null => null,
     judge: async (_question: Question): Promise<Judgement> => ({ revision: 'r1', recorded: '{}', findings: good([]) }),
     durable: Promise.resolve(good(undefined)) as Promise<Outcome<void>>,
     questions: [] as Question[],
@@ -78,11 +82,12 @@ export function setUp(options: { mirrors?: readonly MirrorRule[]; mode?: Partial
   if (!mirrors.ok) throw new Error(mirrors.fault.message);
   const facts = createFacts({ entries: 100, askFor: 1_000, lastKnownGoodFor: 0, asking: 50 }, Date.now);
   const parts: LineParts = {
+    rights: options.rights ?? null,
     resolver: createResolver(fake.registry, mirrors.value, facts, { tagFor: 10_000, absentFor: 10_000, refreshAfter: 600_000 }),
     gatherer: {
-      gather: (image) => {
+      gather: (image, _repositories, access) => {
         world.gathered.push(image.digest);
-        return world.evidence;
+        return world.evidenceFor(access) ?? world.evidence;
       },
     },
     policies: {

@@ -59,7 +59,7 @@ describe('without a configuration file', () => {
   });
 
   it('the cluster is the one of the Pod that it runs in', async () => {
-    expect((await load({ env: { KUBERNETES_SERVICE_HOST: '10.0.0.1' } })).settings.cluster).toEqual({ kubeconfig: null });
+    expect((await load({ env: { KUBERNETES_SERVICE_HOST: '10.0.0.1' } })).settings.cluster).toEqual({ kubeconfig: null, pullSecrets: false });
   });
 
   it('a configuration that was asked for and is not there is a fault', async () => {
@@ -140,6 +140,16 @@ describe('the revision of a configuration', () => {
     const first = await revise(signer('release.pub'));
     expect(await revise(`${signer('release.pub')}mode: { default: warn }\n`)).not.toBe(first);
     expect(await revise(signer('release.pub'), 'OTHER')).not.toBe(first);
+  });
+
+  it('changes with a trusted root, and with the root that a TUF repository is trusted by', async () => {
+    const keyless = (trustedRoot: string): string =>
+      `signers: [{ name: ci, images: [r.corp/**], kind: cosign-keyless, issuer: i, identity: me, trustedRoot: ${trustedRoot} }]\n`;
+    for (const trustedRoot of ['{ file: release.pub }', '{ tuf: { mirror: "https://tuf.corp", root: release.pub } }']) {
+      const first = await revise(keyless(trustedRoot));
+      expect(await revise(keyless(trustedRoot))).toBe(first);
+      expect(await revise(keyless(trustedRoot), 'OTHER')).not.toBe(first);
+    }
   });
 
   it('does not tell a secret: credentials change the fingerprint alone', async () => {

@@ -5,6 +5,9 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundle } from '../../../tools/bundle.ts';
 import { installTool, tools } from '../../../tools/install.ts';
+import { startAws } from '../../fakes/cloud/aws.ts';
+import { startGoogle } from '../../fakes/cloud/google.ts';
+import { startRegistry } from '../../fakes/registry.ts';
 import { type Copy, readDockerfile, root } from './dockerfile.ts';
 
 const dockerfile = readDockerfile();
@@ -74,9 +77,12 @@ describe('the files of the image, alone in an empty folder', () => {
   }
 
   /** Runs the entry point as the image would, with nothing of this machine in its environment. */
-  function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const run = (...args: string[]) => runWith({}, ...args);
+
+  function runWith(more: Readonly<Record<string, string>>, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
     const [, ...entry] = final?.entrypoint ?? [];
-    const env = Object.fromEntries(Object.entries(final?.env ?? {}).map(([name, value]) => [name, value.startsWith('/') ? join(folder, value) : value]));
+    const own = Object.entries(final?.env ?? {}).map(([name, value]) => [name, value.startsWith('/') ? join(folder, value) : value]);
+    const env = { ...Object.fromEntries(own), ...more };
     const cwd = join(folder, 'empty');
     mkdirSync(cwd, { recursive: true });
     return new Promise((resolve) => {
@@ -87,7 +93,10 @@ describe('the files of the image, alone in an empty folder', () => {
   }
 
   it('are few: the bundles with their licences, the policies, opa', () => {
-    const top = readdirSync(join(folder, 'opt/tidewaiter')).sort();
+    const chunk = /^chunk-[0-9A-Z]{8}\.mjs(?:\.LEGAL\.txt)?$/;
+    const top = readdirSync(join(folder, 'opt/tidewaiter'))
+      .filter((name) => !chunk.test(name))
+      .sort();
     expect(top).toEqual(['LICENSE', 'THIRD_PARTY_LICENSES.txt', 'bin', 'policies', 'policy-worker.mjs', 'tidewaiter.mjs', 'tidewaiter.mjs.LEGAL.txt']);
     expect(readFileSync(join(folder, 'opt/tidewaiter/THIRD_PARTY_LICENSES.txt'), 'utf8')).toMatch(
       /^@kubernetes\/client-node [\s\S]*^express 5[\s\S]*Permission is hereby granted/m,
@@ -116,6 +125,28 @@ describe('the files of the image, alone in an empty folder', () => {
     const judged = await run('check', pod);
     expect(judged).toMatchObject({ code: 1, stdout: expect.stringContaining('latest') });
     expect(judged.stdout).not.toContain('POLICY_BROKEN');
+  }, 60_000);
+
+  it('come by the credentials of Amazon and of Google: their libraries are in the bundle, whole', async () => {
+    const roleArn = 'arn:aws:iam::123456789012:role/tidewaiter';
+    const token = join(folder, 'token');
+    writeFileSync(token, 'projected.token');
+    const aws = await startAws({ webIdentityToken: () => 'projected.token', roleArn, region: 'eu-west-1' });
+    const google = await startGoogle({ subjectToken: () => 'projected.token', audience: 'pool' });
+    const sdk = { AWS_ENDPOINT_URL_STS: aws.origin, AWS_ENDPOINT_URL_ECR: aws.origin, AWS_EC2_METADATA_DISABLED: 'true', HOME: folder };
+    const irsa = { AWS_ROLE_ARN: roleArn, AWS_WEB_IDENTITY_TOKEN_FILE: token, AWS_REGION: 'eu-west-1' };
+    const gke = { GCE_METADATA_HOST: google.host, METADATA_SERVER_DETECTION: 'assume-present' };
+    const logins = { ecr: { username: 'AWS', password: 'ecr-password-0' }, gcr: { username: 'oauth2accesstoken', password: 'ya29.google-token-0' } };
+    for (const [kind, login] of Object.entries(logins)) {
+      await using registry = await startRegistry({ auth: { kind: 'basic', ...login } });
+      const image = registry.pushImage({ repository: 'acme/app', tag: '1' });
+      const config = join(folder, 'cloud.yaml');
+      const registries = [{ host: registry.host, plainHTTP: true, credentials: { kind } }];
+      writeFileSync(config, JSON.stringify({ apiVersion: 'tidewaiter.dev/v1', kind: 'Configuration', registries }));
+      const verified = await runWith({ ...sdk, ...irsa, ...gke }, 'verify', '--config', config, `${registry.host}/acme/app:1`);
+      expect(verified.stdout, verified.stderr).toContain(image.digest);
+    }
+    await Promise.all([aws.close(), google.close()]);
   }, 60_000);
 
   it('find opa and the policies that come with them', async () => {

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { type Digest, parseDigest } from '../../../src/domain/digest.ts';
 import type { Finds, PlatformImage, Scan, Subject, VerifiedAttestation } from '../../../src/domain/evidence.ts';
 import { noFinds } from '../../../src/domain/evidence.ts';
-import { good, type Outcome } from '../../../src/domain/fault.ts';
-import { ownAccess } from '../../../src/domain/registry.ts';
+import { bad, good, type Outcome } from '../../../src/domain/fault.ts';
+import { ownAccess, type Registry } from '../../../src/domain/registry.ts';
 import type { ScanParts } from '../../../src/scans/index.ts';
 
 const now = Date.parse('2026-11-24T20:00:00Z');
@@ -107,16 +108,33 @@ export interface Logged {
 }
 
 /** Parts whose attestations lie ready by digest. */
-export function partsOf(attached: Readonly<Record<string, Outcome<Finds>>> = {}): ScanParts & { readonly logged: Logged[] } {
+export function partsOf(attached: Readonly<Record<string, Outcome<Finds>>> = {}, changes: Partial<ScanParts> = {}): ScanParts & { readonly logged: Logged[] } {
   const logged: Logged[] = [];
   return {
     attestations: async (_signers, _subject, digest) => attached[digest] ?? good(noFinds),
+    signatures: async () => good(noFinds),
+    signerTrust: (names) => names.join(' '),
+    registry: emptyRegistry,
     resolvePath: (path) => path,
+    file: async (path) => good(new Uint8Array(readFileSync(path))),
+    places: (image) => [image],
+    cluster: null,
     clock: () => now,
     log: { warn: (fields, message) => logged.push({ fields, message }) },
     logged,
+    ...changes,
   };
 }
+
+const none = async () => bad('MANIFEST_UNKNOWN', 'there is none');
+
+/** A registry that holds nothing. */
+export const emptyRegistry: Registry = {
+  manifest: none,
+  has: async () => good(false),
+  blob: none,
+  referrers: async () => good({ descriptors: [], faults: [] }),
+};
 
 export function states(outcome: Outcome<Finds>): readonly string[] {
   if (!outcome.ok) return [outcome.fault.code];

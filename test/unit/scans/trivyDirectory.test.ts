@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Digest } from '../../../src/domain/digest.ts';
 import type { PlatformImage } from '../../../src/domain/evidence.ts';
 import { type ScanSource, scanKinds } from '../../../src/scans/index.ts';
-import { ReportFolder } from '../../../src/scans/reportFolder.ts';
+import { JsonFolder } from '../../../src/scans/jsonFolder.ts';
+import { reportFiles } from '../../../src/scans/trivyDirectory.ts';
 import { amd64, arm64, digestOf, type Logged, partsOf, platform, report, states, subjectOf } from './fixtures.ts';
 
 let folder: string;
@@ -117,9 +118,9 @@ describe('a folder', () => {
   test('is read only up to its limits, and does not say that the rest is missing', async () => {
     write('a.json', report(amd64));
     write('b.json', report(arm64));
-    const has = async (limits: ConstructorParameters<typeof ReportFolder>[3], id: Digest) => {
-      const content = await new ReportFolder(folder, 'reports', { warn: () => {} }, limits).read();
-      return content.ok && { known: content.value.reports.has(id), faults: content.value.faults.map(({ code }) => code) };
+    const has = async (limits: ConstructorParameters<typeof JsonFolder>[3], id: Digest) => {
+      const content = await new JsonFolder(folder, reportFiles('reports'), { warn: () => {} }, limits).read();
+      return content.ok && { known: content.value.items.some(({ imageId }) => imageId === id), faults: content.value.faults.map(({ code }) => code) };
     };
     expect(await has({ files: 1, fileBytes: 1 << 20, bytes: 1 << 20 }, arm64.imageId)).toEqual({ known: false, faults: ['LIMIT_EXCEEDED'] });
     expect(await has({ files: 9, fileBytes: 1 << 20, bytes: 1500 }, arm64.imageId)).toEqual({ known: false, faults: ['LIMIT_EXCEEDED'] });

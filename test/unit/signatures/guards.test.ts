@@ -4,7 +4,7 @@ import type { Finds } from '../../../src/domain/evidence.ts';
 import type { Registry } from '../../../src/domain/registry.ts';
 import { decodeBundle } from '../../../src/signatures/decode.ts';
 import { readPublicKey } from '../../../src/signatures/keys.ts';
-import { createVerifier } from '../../../src/signatures/verify.ts';
+import { createKeyVerifier } from '../../../src/signatures/keyVerifier.ts';
 import {
   appendLayers,
   attest,
@@ -372,7 +372,7 @@ it('neither believes nor chokes on bundles that were altered anywhere', { timeou
   const good = Buffer.from(JSON.stringify(bundleOf(envelope(statement(image.digest, signType, {}, v1), key), key)));
   const trusted = readPublicKey(key.publicPem);
   if (!trusted.ok) throw new Error('no key');
-  const verify = createVerifier([trusted.value], null);
+  const verify = createKeyVerifier([trusted.value], null);
   const honest = decodeBundle(image.digest, good, 'signature');
   if (!honest.ok) throw new Error('not decoded');
   const change = fc.record({ at: fc.nat(good.length - 1), to: fc.integer({ min: 0, max: 255 }), drop: fc.nat(3) });

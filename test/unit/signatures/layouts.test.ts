@@ -16,7 +16,7 @@ import {
   signLegacy,
 } from '../../fakes/publish.ts';
 import { type FakeRegistry, startRegistry } from '../../fakes/registry.ts';
-import { lookWith, makeSigner, openRegistry, patience, subjectOf } from './support.ts';
+import { lookWith, makeSigner, openRegistry, patience, rootsOf, subjectOf } from './support.ts';
 
 const key = makeKey();
 const other = makeKey();
@@ -210,7 +210,9 @@ describe('one look for all', () => {
       });
       const signer: Outcome<Signer> = await signerKinds['cosign-key'].create(settings, {
         layouts,
-        revoked: { digests: [], keys: [] },
+        registry: openRegistry(),
+        trustRoots: rootsOf({}),
+        revoked: { digests: [], keys: [], identities: [] },
         file: async () => good(new Uint8Array()),
       });
       if (!signer.ok) throw new Error(signer.fault.message);

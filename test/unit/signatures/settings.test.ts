@@ -1,9 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { bad, good, type Outcome } from '../../../src/domain/fault.ts';
+import type { Outcome } from '../../../src/domain/fault.ts';
 import { createLayouts, type Signer, signerKinds } from '../../../src/signatures/index.ts';
 import { makeKey } from '../../fakes/publish.ts';
-import { openRegistry } from './support.ts';
+import { filesOf, openRegistry, rootsOf } from './support.ts';
 
 const { settings, create } = signerKinds['cosign-key'];
 const { publicPem, privatePem } = makeKey();
@@ -12,11 +12,10 @@ const entry = { name: 'release', images: ['registry.corp/acme/**'], kind: 'cosig
 function make(more: object, files: Readonly<Record<string, string>> = {}, revoked: readonly string[] = []): Promise<Outcome<Signer>> {
   return create(settings.parse({ ...entry, ...more }), {
     layouts: createLayouts(openRegistry()),
-    revoked: { digests: [], keys: revoked },
-    async file(path) {
-      const content = files[path];
-      return content === undefined ? bad('CONFIG_INVALID', 'there is no such file') : good(Buffer.from(content));
-    },
+    registry: openRegistry(),
+    trustRoots: rootsOf(files),
+    revoked: { digests: [], keys: revoked, identities: [] },
+    file: filesOf(files),
   });
 }
 

@@ -1,38 +1,64 @@
 import type { Digest } from '../../../src/domain/digest.ts';
 import type { Finds, Subject } from '../../../src/domain/evidence.ts';
-import { bad, good } from '../../../src/domain/fault.ts';
+import { bad, good, type Outcome } from '../../../src/domain/fault.ts';
 import type { Repository } from '../../../src/domain/image.ts';
+import type { Log } from '../../../src/domain/log.ts';
 import { ownAccess, type Registry } from '../../../src/domain/registry.ts';
 import { createRegistry } from '../../../src/registry/index.ts';
-import { createLayouts, type LayoutLimits, type Signer, signerKinds } from '../../../src/signatures/index.ts';
+import {
+  createLayouts,
+  createTrustRoots,
+  type LayoutLimits,
+  type Signer,
+  type SignerKind,
+  signerKinds,
+  type TrustRoots,
+} from '../../../src/signatures/index.ts';
 import type { KeyPair, PublishedImage } from '../../fakes/publish.ts';
 
 export const patience = (): AbortSignal => AbortSignal.timeout(10_000);
+
+export interface SignerOptions {
+  readonly limits?: Partial<LayoutLimits>;
+  readonly revoked?: { readonly digests?: readonly string[]; readonly keys?: readonly string[]; readonly identities?: readonly string[] };
+  readonly files?: Readonly<Record<string, string>>;
+  readonly trustRoots?: TrustRoots;
+}
 
 /** A signer of every image, by one key unless said otherwise. */
 export async function makeSigner(
   registry: Registry,
   entry: { readonly key?: KeyPair } & Readonly<Record<string, unknown>>,
-  more: {
-    readonly limits?: Partial<LayoutLimits>;
-    readonly revoked?: { readonly digests?: readonly string[]; readonly keys?: readonly string[] };
-    readonly files?: Readonly<Record<string, string>>;
-  } = {},
+  more: SignerOptions = {},
 ): Promise<Signer> {
   const { key, ...rest } = entry;
   const written = { name: 'release', kind: 'cosign-key', images: ['**'], ...(key === undefined ? {} : { key: key.publicPem }), ...rest };
-  const settings = signerKinds['cosign-key'].settings.parse(written);
-  const signer = await signerKinds['cosign-key'].create(settings, {
+  const kind: SignerKind = written.kind === 'cosign-keyless' ? signerKinds['cosign-keyless'] : signerKinds['cosign-key'];
+  const signer = await kind.create(kind.settings.parse(written), {
     layouts: createLayouts(registry, more.limits),
-    revoked: { digests: more.revoked?.digests ?? [], keys: more.revoked?.keys ?? [] },
-    async file(path) {
-      const content = more.files?.[path];
-      return content === undefined ? bad('CONFIG_INVALID', `there is no file ${path}`) : good(Buffer.from(content));
-    },
+    registry,
+    trustRoots: more.trustRoots ?? rootsOf(more.files ?? {}),
+    revoked: { digests: more.revoked?.digests ?? [], keys: more.revoked?.keys ?? [], identities: more.revoked?.identities ?? [] },
+    file: filesOf(more.files ?? {}),
   });
   if (!signer.ok) throw new Error(signer.fault.message);
   return signer.value;
 }
+
+/** Files that a configuration might name. */
+export function filesOf(files: Readonly<Record<string, string>>): (path: string) => Promise<Outcome<Uint8Array>> {
+  return async (path) => {
+    const content = files[path];
+    return content === undefined ? bad('CONFIG_INVALID', `there is no file ${path}`) : good(Buffer.from(content));
+  };
+}
+
+/** Trust roots from such files. */
+export function rootsOf(files: Readonly<Record<string, string>>): TrustRoots {
+  return createTrustRoots({ file: filesOf(files), directory: '/nowhere', log: quiet, clock: Date.now });
+}
+
+export const quiet: Log = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** An image as the line would ask about it. */
 export function subjectOf(image: PublishedImage, more: Partial<Pick<Subject, 'repositories' | 'access'>> & { readonly logical?: Repository } = {}): Subject {
