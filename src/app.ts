@@ -85,7 +85,7 @@ function describeLook(source: EvidenceSource, { evidence, reference }: JudgedIma
     source.stage === 'signatures'
       ? evidence.signatures
           .filter(({ signer }) => signer === source.name)
-          .map(({ layout, keyId }) => `verified (${layout}, key ${keyId?.slice(0, 12) ?? 'none'})`)
+          .map(({ layout, keyId, identity }) => `verified (${layout}, ${keyId === null ? `identity ${identity ?? 'unknown'}` : `key ${keyId.slice(0, 12)}`})`)
       : evidence.scans.filter((scan) => scan.source === source.name).map((scan) => `${scan.platform}: ${scan.state}`);
   const refused = own(evidence.rejected).map(({ layout, code, message }) => `refused${layout === null ? '' : ` (${layout})`}: ${code}: ${message}`);
   const unseen = own(evidence.faults).map(({ code, message }) => `could not look: ${code}: ${message}`);

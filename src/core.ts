@@ -1,6 +1,7 @@
 /** The line as a configuration wants it: everything between a decoded request and an answer, without listeners. */
 import { createHash, X509Certificate } from 'node:crypto';
-import { createLine, type Line, type LineEvent } from './admission/admit.ts';
+import { createLine } from './admission/admit.ts';
+import type { Line, LineEvent } from './admission/line.ts';
 import { createModes } from './admission/mode.ts';
 import type { LoadedConfig, Settings } from './config/index.ts';
 import { type CredentialKind, createKeychain, credentialKinds, type KeychainEntry } from './credentials/index.ts';

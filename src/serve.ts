@@ -1,6 +1,6 @@
 /** The webhook: a line, its listeners, its record, and what happens when the configuration changes. */
 import { hostname } from 'node:os';
-import type { LineEvent } from './admission/admit.ts';
+import type { LineEvent } from './admission/line.ts';
 import { decodeReview, encodeReview } from './admission/review.ts';
 import { createAudit, type Sink, type SinkKind, sinkKinds } from './audit/index.ts';
 import type { ClusterApi } from './cluster/api.ts';

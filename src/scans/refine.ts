@@ -1,12 +1,12 @@
 import type { EvaluatedScan, Finds, Rejection, ScanFinding, Subject } from '../domain/evidence.ts';
-import { type Fault, good, type Outcome } from '../domain/fault.ts';
+import { type Fault, fault, good, type Outcome } from '../domain/fault.ts';
 import type { IgnoreRules } from './ignore.ts';
 import type { ScanSource } from './kind.ts';
 import { gradeOf, type SeveritySource } from './severity.ts';
 import { countOpen } from './trivyReport.ts';
 import { trustOf } from './trust.ts';
 import type { VexSource } from './vex/kind.ts';
-import { claimsById, suppressByVex, type VexClaim, type VexClaims } from './vex/match.ts';
+import { claimsById, mostComparisons, suppressByVex, type VexClaim, type VexClaims, type Work } from './vex/match.ts';
 
 /** What is done with the findings of every scan source. */
 export interface Refinement {
@@ -73,15 +73,21 @@ async function askAll(vex: readonly VexSource[], subject: Subject, signal: Abort
 }
 
 function apply(finds: Finds, { claims, rejected, faults }: Said, subject: Subject, refinement: Refinement): Finds {
-  const scans = finds.scans.map((scan) => (scan.state === 'evaluated' ? refineScan(scan, claims, subject, refinement) : scan));
-  return { ...finds, scans, rejected: [...finds.rejected, ...rejected], faults: [...finds.faults, ...faults] };
+  const work: Work = { left: mostComparisons };
+  const refineAll = (by: VexClaims): Finds['scans'] =>
+    finds.scans.map((scan) => (scan.state === 'evaluated' ? refineScan(scan, by, subject, refinement, work) : scan));
+  const scans = refineAll(claims);
+  const all = { ...finds, rejected: [...finds.rejected, ...rejected], faults: [...finds.faults, ...faults] };
+  if (work.left >= 0) return { ...all, scans };
+  const tooMany = fault('LIMIT_EXCEEDED', `the VEX statements about the image need more than ${mostComparisons} comparisons; none of them counts`);
+  return { ...all, scans: refineAll(new Map()), faults: [...all.faults, tooMany] };
 }
 
-function refineScan(scan: EvaluatedScan, claims: VexClaims, subject: Subject, { severitySource, ignore, clock }: Refinement): EvaluatedScan {
+function refineScan(scan: EvaluatedScan, claims: VexClaims, subject: Subject, { severitySource, ignore, clock }: Refinement, work: Work): EvaluatedScan {
   const image = subject.platforms.find(({ platform }) => platform === scan.platform);
   const now = clock();
   const suppressedBy = (finding: ScanFinding): ScanFinding['suppressed'] =>
-    (image === undefined ? null : suppressByVex(finding, image, subject, claims, now)) ?? ignore?.suppress(finding, subject.image) ?? null;
+    (image === undefined ? null : suppressByVex(finding, image, subject, claims, now, work)) ?? ignore?.suppress(finding, subject.image) ?? null;
   const findings = scan.findings.map((finding) => ({
     ...finding,
     severity: gradeOf(finding, severitySource),

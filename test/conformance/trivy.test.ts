@@ -15,7 +15,7 @@ import { makeKey } from '../fakes/publish.ts';
 import { type RealRegistry, startRealRegistry } from '../fakes/realRegistry.ts';
 import { partsOf, subjectOf } from '../unit/scans/fixtures.ts';
 import { startCosign } from './cosignTool.ts';
-import { files, pushIndexOf, pushRoot, type RootImage, startTrivy, type Trivy } from './trivyTool.ts';
+import { databaseTime, files, pushIndexOf, pushRoot, type RootImage, startTrivy, type Trivy } from './trivyTool.ts';
 
 type Root = keyof typeof files;
 
@@ -140,6 +140,14 @@ describe('a scan by the real Trivy', () => {
   it('that was told to leave out a severity leaves no mark: who makes reports is trusted for that', async () => {
     const scan = evaluated(await judge(subject('debian'), await trivy.scan(reference('debian', ':1'), '--severity', 'CRITICAL')));
     expect(scan.findings.map(({ id }) => id)).toEqual(['CVE-2026-1002']);
+  });
+
+  it('by a client of its server tells the age of the database', async () => {
+    const report = await trivy.scan(reference('debian', ':1'), '--server', await trivy.serve(), '--cache-backend', 'memory');
+    expect(evaluated(await judge(subject('debian'), report))).toMatchObject({
+      databaseUpdatedAt: new Date(databaseTime).toISOString(),
+      counts: { CRITICAL: 1 },
+    });
   });
 
   it('can be graded by another source', async () => {

@@ -1,7 +1,10 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { installTool } from '../../tools/install.ts';
@@ -93,6 +96,8 @@ export interface Trivy {
   scan(reference: string, ...more: readonly string[]): Promise<unknown>;
   /** `trivy convert` of what a scan wrote. */
   convert(report: unknown, format: string): Promise<unknown>;
+  /** Starts a Trivy server with the same database; its URL. It ends with `close`. */
+  serve(): Promise<string>;
   /** A file in a folder of its own, for `--vex` and the like. */
   write(name: string, value: unknown): string;
   close(): void;
@@ -109,10 +114,14 @@ export async function startTrivy(): Promise<Trivy> {
     writeFileSync(path, JSON.stringify(value));
     return path;
   };
-  const made = run(maker, [cache], { timeout: 30_000 });
-  made.child.stdin?.end(JSON.stringify(database));
-  await made;
+  const makeDatabase = async (into: string): Promise<void> => {
+    const made = run(maker, [into], { timeout: 30_000 });
+    made.child.stdin?.end(JSON.stringify(database));
+    await made;
+  };
+  await makeDatabase(cache);
   let outputs = 0;
+  const servers: ChildProcess[] = [];
   const into = async (args: readonly string[]): Promise<unknown> => {
     outputs += 1;
     const output = join(folder, `output-${outputs}.json`);
@@ -126,9 +135,44 @@ export async function startTrivy(): Promise<Trivy> {
       return into(['image', ...offline, ...usual, ...more, reference]);
     },
     convert: (report, format) => into(['convert', '-q', '--format', format, write('convert.json', report)]),
+    async serve() {
+      // A server that runs locks its cache.
+      const own = join(folder, `server-${servers.length}`);
+      await makeDatabase(own);
+      const port = await freePort();
+      const child = spawn(binary, ['server', '-q', '--listen', `127.0.0.1:${port}`, '--skip-db-update', '--cache-dir', own], {
+        cwd: folder,
+        env,
+        stdio: 'ignore',
+      });
+      servers.push(child);
+      const url = `http://127.0.0.1:${port}`;
+      // It has no other way to say that it listens.
+      for (let attempt = 0; attempt < 200; attempt += 1) {
+        const answered = await fetch(`${url}/healthz`).catch(() => null);
+        if (answered?.ok === true) return url;
+        if (child.exitCode !== null) throw new Error(`the Trivy server ended with ${child.exitCode}`);
+        await setTimeout(50);
+      }
+      throw new Error('the Trivy server does not answer');
+    },
     write,
-    close: () => rmSync(folder, { recursive: true, force: true }),
+    close() {
+      for (const server of servers) server.kill();
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    },
   };
+}
+
+/** Trivy can't be asked which port it got. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port');
+  return address.port;
 }
 
 /** A ustar archive (POSIX.1-1988). */

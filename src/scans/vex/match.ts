@@ -17,6 +17,14 @@ export interface VexClaim {
 
 export type VexClaims = ReadonlyMap<string, readonly VexClaim[]>;
 
+/** What one look may spend on comparing: a hostile document could keep everybody waiting. Below zero when that was not enough. */
+export interface Work {
+  left: number;
+}
+
+/** Comparisons of package URLs for one image: some tenths of a second. */
+export const mostComparisons = 1_000_000;
+
 export function claimsById(claims: readonly VexClaim[]): VexClaims {
   const index = new Map<string, VexClaim[]>();
   for (const claim of claims) {
@@ -34,16 +42,24 @@ export function claimsById(claims: readonly VexClaim[]): VexClaims {
  * counts, wherever it stands; of several of that time the worst. Only `not_affected` with a reason suppresses.
  * https://github.com/openvex/spec/blob/v0.2.0/OPENVEX-SPEC.md
  */
-export function suppressByVex(finding: ScanFinding, image: PlatformImage, subject: Subject, claims: VexClaims, now: number): ScanFinding['suppressed'] {
+export function suppressByVex(
+  finding: ScanFinding,
+  image: PlatformImage,
+  subject: Subject,
+  claims: VexClaims,
+  now: number,
+  work: Work,
+): ScanFinding['suppressed'] {
   const named = claims.get(finding.id) ?? [];
   if (named.length === 0) return null;
   const purl = finding.purl === null ? null : parsePurl(finding.purl);
   let last: VexClaim | null = null;
   for (const claim of named) {
+    if (work.left < 0) return null;
     if (claim.about !== null && claim.about !== subject.image.digest && claim.about !== image.digest) continue;
     // From the future nobody is cleared, while a warning may come with a wrong clock.
     if (claim.statement.status === 'not_affected' && claim.statement.time > now + clockSkew) continue;
-    if (!claim.statement.products.some((product) => speaksOf(product, purl, image, subject))) continue;
+    if (!claim.statement.products.some((product) => speaksOf(product, purl, image, subject, work))) continue;
     if (last === null || beats(claim.statement, last.statement)) last = claim;
   }
   if (last === null || !clears(last.statement)) return null;
@@ -61,8 +77,10 @@ function beats(a: VexStatement, b: VexStatement): boolean {
   return one === other ? !clears(a) : one < other;
 }
 
-function speaksOf({ purls, subcomponents }: VexProduct, finding: Purl | null, image: PlatformImage, subject: Subject): boolean {
+function speaksOf({ purls, subcomponents }: VexProduct, finding: Purl | null, image: PlatformImage, subject: Subject, work: Work): boolean {
+  work.left -= 1;
   if (!purls.some((purl) => isImage(purl, image, subject))) return false;
+  work.left -= subcomponents?.length ?? 0;
   return subcomponents === null || (finding !== null && subcomponents.some((each) => covers(each, finding)));
 }
 

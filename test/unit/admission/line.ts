@@ -1,4 +1,5 @@
-import { createLine, type LineEvent, type LineParts } from '../../../src/admission/admit.ts';
+import { createLine } from '../../../src/admission/admit.ts';
+import type { LineEvent, LineParts } from '../../../src/admission/line.ts';
 import { createModes, type ModeSettings } from '../../../src/admission/mode.ts';
 import type { AdmissionRequest } from '../../../src/domain/admission.ts';
 import { deadlineIn } from '../../../src/domain/deadline.ts';

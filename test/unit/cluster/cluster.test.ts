@@ -95,6 +95,39 @@ describe('a call', () => {
   });
 });
 
+describe('what Pods pull with', () => {
+  const pull = '/api/v1/namespaces/shop/secrets/pull';
+  const account = '/api/v1/namespaces/shop/serviceaccounts/builder';
+
+  it('is none where there is none', async () => {
+    expect(await api.readSecret('shop', 'pull', soon())).toEqual({ ok: true, value: null });
+    expect(await api.readServiceAccount('shop', 'builder', soon())).toEqual({ ok: true, value: null });
+  });
+
+  it('is a Secret with its type and its values, decoded', async () => {
+    fake.put(pull, { metadata: { name: 'pull' }, type: 'kubernetes.io/dockerconfigjson', data: { '.dockerconfigjson': btoa('{"auths":{}}') } });
+    expect(await api.readSecret('shop', 'pull', soon())).toMatchObject({
+      ok: true,
+      value: { type: 'kubernetes.io/dockerconfigjson', data: { '.dockerconfigjson': '{"auths":{}}' } },
+    });
+  });
+
+  it('are the Secrets that a service account names, in order', async () => {
+    fake.put(account, { metadata: { name: 'builder' }, imagePullSecrets: [{ name: 'b' }, {}, { name: 'a' }] });
+    expect(await api.readServiceAccount('shop', 'builder', soon())).toEqual({ ok: true, value: ['b', 'a'] });
+    fake.put(account, { metadata: { name: 'builder' } });
+    expect(await api.readServiceAccount('shop', 'builder', soon())).toEqual({ ok: true, value: [] });
+  });
+
+  it('that may not be read names the right that is missing', async () => {
+    fake.fail(403);
+    expect(await api.readServiceAccount('shop', 'builder', soon())).toMatchObject({
+      ok: false,
+      fault: { code: 'CONFIG_INVALID', message: expect.stringContaining('get the ServiceAccount shop/builder (HTTP 403)') },
+    });
+  });
+});
+
 describe('a keyring in a Secret', () => {
   it('is created where there is none, and read by whoever comes second', async () => {
     const store = certificateSecret(api, where);

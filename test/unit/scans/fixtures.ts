@@ -129,7 +129,7 @@ export function partsOf(attached: Readonly<Record<string, Outcome<Finds>>> = {},
 const none = async () => bad('MANIFEST_UNKNOWN', 'there is none');
 
 /** A registry that holds nothing. */
-export const emptyRegistry: Registry = {
+const emptyRegistry: Registry = {
   manifest: none,
   has: async () => good(false),
   blob: none,

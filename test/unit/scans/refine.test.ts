@@ -293,6 +293,17 @@ describe('VEX', () => {
     expect(await judged(await inFolder(), newer)).toMatchObject(standing);
   });
 
+  test('that would take too long to compare suppresses nothing, and is soon given up', async () => {
+    const many = Array.from({ length: 20_000 }, (_, i) => ({ '@id': `pkg:deb/debian/other@${i}` }));
+    const hostile = openvex({ products: [{ '@id': `pkg:oci/app@${amd64.digest.replace(':', '%3A')}`, subcomponents: many }] });
+    const vex = [await attested(said(hostile))];
+    const findings = Array.from({ length: 20_000 }, (_, i) => finding('CVE-1', { purl: `pkg:deb/debian/openssl@${i}` }));
+    const started = performance.now();
+    const outcome = await look(refine(found(...findings), { ...plain, vex }));
+    expect(performance.now() - started).toBeLessThan(5000);
+    expect(outcome).toMatchObject({ value: { scans: [{ counts: { HIGH: 20_000 } }], faults: [{ code: 'LIMIT_EXCEEDED' }] } });
+  });
+
   test('is not asked for where nothing is open', async () => {
     const vex = [await attested(bad('REGISTRY_UNAVAILABLE', 'down'))];
     expect(await look(refine(found(), { ...plain, vex }))).toMatchObject({ ok: true });

@@ -1,6 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { deadlineIn } from '../../../src/domain/deadline.ts';
 import type { PlatformImage } from '../../../src/domain/evidence.ts';
+import { good } from '../../../src/domain/fault.ts';
+import { ownAccess } from '../../../src/domain/registry.ts';
+import { createFacts } from '../../../src/evidence/cache.ts';
+import { createGatherer } from '../../../src/evidence/gather.ts';
 import { type ScanSource, scanKinds } from '../../../src/scans/index.ts';
 import { type FakeTrivy, fakeTrivy } from '../../fakes/trivy.ts';
 import { amd64, arm64, partsOf, platform, report, states, subjectOf } from './fixtures.ts';
@@ -163,6 +168,26 @@ describe('a scan', () => {
   });
 });
 
+describe('a scan, as the line asks for it', () => {
+  test('is begun by the first gathering, is pending and dark while it lasts, and is there for the next', async () => {
+    trivy.behave(waitForGo);
+    const subject = subjectOf(amd64);
+    const content = { trust: '', manifest: async () => good(subject.manifest), platforms: async () => good(subject.platforms) };
+    const facts = createFacts({ entries: 100, askFor: 10_000, lastKnownGoodFor: 0, asking: 10 }, () => now);
+    const settings = { absentFor: 10_000, refreshAfter: 600_000, assembled: 10 };
+    const gatherer = createGatherer([await open({ patience: '0s' })], content, facts, settings);
+    const gather = async () => gatherer.gather(subject.image, subject.repositories, ownAccess, deadlineIn(10_000, Date.now()));
+    expect(await gather()).toMatchObject({
+      scans: [{ source: 'scanner', platform: 'linux/amd64', state: 'pending' }],
+      faults: [{ stage: 'scans', code: 'SCAN_PENDING', transient: true }],
+      dark: ['scans'],
+    });
+    trivy.touch('go');
+    await vi.waitFor(async () => expect(await gather()).toMatchObject({ scans: [{ state: 'evaluated' }], faults: [], dark: [] }), { timeout: 10_000 });
+    expect(trivy.calls()).toHaveLength(1);
+  });
+});
+
 describe('a scan that fails', () => {
   test.each([
     ['credentials are refused', 'echo "GET https://me:hush@registry.test/v2/: UNAUTHORIZED: authentication required" >&2; exit 1', /refuses its credentials/],
@@ -221,6 +246,7 @@ describe('settings', () => {
 
   test.each([
     ['a server that is no address', { server: 'trivy:4954' }],
+    ['a server with a password', { server: 'https://me:hush@trivy:4954' }],
     ['a repository that is an option', { databaseRepository: '--config=/tmp/x' }],
     ['a time without a unit', { timeout: '30' }],
     ['a time that is too long', { timeout: '2h' }],

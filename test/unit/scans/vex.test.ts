@@ -60,7 +60,7 @@ function judge({ statements = [statement()], about, finding: of = finding, platf
   const decoded = decodeVex(document(statements));
   if (!decoded.ok) throw new Error(decoded.fault.message);
   const claims = claimsById(decoded.value.map((each) => ({ by: `vex notes by ${each.author}`, about: about ?? null, statement: each })));
-  return suppressByVex(of, platform, subject, claims, now);
+  return suppressByVex(of, platform, subject, claims, now, { left: 1000 });
 }
 
 const product = (id: string, more: Changes = {}): Case => ({ statements: [statement({ products: [{ '@id': id, ...more }] })] });

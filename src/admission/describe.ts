@@ -1,0 +1,31 @@
+import type { AdmissionRequest, Review } from '../domain/admission.ts';
+import { type ContainerImage, changedImages, readWorkload, type Workload } from '../domain/workload.ts';
+
+/** The workload in a request whose images can come in with it. */
+export function wanted(request: AdmissionRequest): Workload | null {
+  return readWorkload(request.kind, request.object);
+}
+
+/** All images of what is new; of an update, those that it added or changed. */
+export function imagesToJudge(request: AdmissionRequest, workload: Workload): readonly ContainerImage[] {
+  if (request.operation !== 'UPDATE') return workload.images;
+  return changedImages(workload, readWorkload(request.kind, request.oldObject));
+}
+
+/** A workload is judged as the Pods that it will create. */
+export function describeReview(request: AdmissionRequest, workload: Workload, namespaceLabels: Readonly<Record<string, string>> | null): Review {
+  const isPod = request.kind === 'v1/Pod';
+  return {
+    operation: request.operation,
+    kind: 'Pod',
+    namespace: request.namespace,
+    name: isPod ? request.name : null,
+    dryRun: request.dryRun,
+    user: request.user,
+    labels: workload.labels,
+    annotations: workload.annotations,
+    serviceAccount: workload.serviceAccount,
+    owner: isPod ? workload.owner : { kind: workload.kind, name: request.name ?? '' },
+    namespaceLabels,
+  };
+}

@@ -1,0 +1,77 @@
+import type { Deadline } from '../domain/deadline.ts';
+import type { JudgedImage } from '../domain/evidence.ts';
+import { isPinned } from '../domain/image.ts';
+import type { Access } from '../domain/registry.ts';
+import type { Resolved } from '../domain/resolved.ts';
+import { type ImageRights, ownRights, type Puller } from '../domain/rights.ts';
+import type { ContainerImage } from '../domain/workload.ts';
+import { isRefused, unresolved, withFaults } from './evidence.ts';
+import type { LineParts } from './line.ts';
+
+/** How an image is read: placed, as /mutate writes it, or identified, as /validate finds it. */
+export type Reading = 'place' | 'identify';
+
+/** Finds out all about one image, with the right of whoever wants to pull it. */
+export interface Examiner {
+  /** Where an image is to be pulled from, and the right with which that could be found out. */
+  place(written: string, puller: Puller, deadline: Deadline): Promise<{ readonly access: Access; readonly resolved: Resolved }>;
+  /** Who an image is, and all that is known of it, with the first right that its registry does not refuse. */
+  examine(image: ContainerImage, how: Reading, puller: Puller | null, deadline: Deadline): Promise<JudgedImage>;
+  /** Starts gathering what /validate will ask for, without waiting. */
+  warm(resolved: Resolved, access: Access, deadline: Deadline): void;
+}
+
+export function createExaminer(parts: Pick<LineParts, 'rights' | 'resolver' | 'gatherer' | 'unexpected'>): Examiner {
+  const { resolver, gatherer } = parts;
+
+  const rightsOf = (written: string, how: Reading, puller: Puller | null, deadline: Deadline): Promise<ImageRights> | ImageRights =>
+    puller === null || parts.rights === null ? ownRights : parts.rights.find(written, how, puller, deadline);
+
+  const place = async (written: string, puller: Puller, deadline: Deadline): Promise<{ readonly access: Access; readonly resolved: Resolved }> => {
+    const [first, ...others] = (await rightsOf(written, 'place', puller, deadline)).accesses;
+    const found = { access: first, resolved: await resolver.place(written, first, deadline) };
+    if (!isRefused(found.resolved.faults)) return found;
+    for (const access of others) {
+      const resolved = await resolver.place(written, access, deadline);
+      if (!isRefused(resolved.faults)) return { access, resolved };
+    }
+    return found;
+  };
+
+  const examine = async (image: ContainerImage, how: Reading, puller: Puller | null, deadline: Deadline): Promise<JudgedImage> => {
+    const { accesses, faults } = await rightsOf(image.written, how, puller, deadline);
+    const [first, ...others] = accesses;
+    const seen = await look(image, how, first, deadline);
+    if (!isRefused(seen.evidence.faults)) return seen;
+    for (const access of others) {
+      const next = await look(image, how, access, deadline);
+      if (!isRefused(next.evidence.faults)) return next;
+    }
+    return { ...seen, evidence: withFaults(seen.evidence, faults) };
+  };
+
+  const look = async (image: ContainerImage, how: Reading, access: Access, deadline: Deadline): Promise<JudgedImage> => {
+    const resolved = await resolver[how](image.written, access, deadline);
+    const { reference, admitted, pinned, mirrorMissing, faults } = resolved;
+    const evidence =
+      reference !== null && isPinned(reference)
+        ? withFaults(await gatherer.gather(reference, whereToLook(resolved), access, deadline), faults)
+        : unresolved(faults);
+    return { container: image, reference, admitted, pinned, mirror: resolved.mirror?.location ?? null, mirrorMissing, evidence };
+  };
+
+  const warm = (resolved: Resolved, access: Access, deadline: Deadline): void => {
+    if (resolved.reference === null || !isPinned(resolved.reference)) return;
+    const { reference } = resolved;
+    void Promise.resolve(gatherer.gather(reference, whereToLook(resolved), access, deadline)).catch(parts.unexpected);
+  };
+
+  return { place, examine, warm };
+}
+
+function whereToLook({ reference, mirror }: Resolved): { registry: string; repository: string }[] {
+  const source = reference === null ? [] : [{ registry: reference.registry, repository: reference.repository }];
+  if (mirror === null || mirror.evidence === 'source') return source;
+  const there = [{ registry: mirror.repository.registry, repository: mirror.repository.repository }];
+  return mirror.evidence === 'mirror' ? there : [...source, ...there];
+}

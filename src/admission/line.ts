@@ -1,0 +1,66 @@
+import type { AdmissionAnswer, AdmissionRequest, Mode } from '../domain/admission.ts';
+import type { Deadline } from '../domain/deadline.ts';
+import type { Answered, Decision, DecisionRules, Judgement, Policies } from '../domain/decision.ts';
+import type { Gatherer, JudgedImage } from '../domain/evidence.ts';
+import type { RecordKeeper } from '../domain/record.ts';
+import type { Resolver } from '../domain/resolved.ts';
+import type { RightsFinder } from '../domain/rights.ts';
+import type { ContainerImage, Workload } from '../domain/workload.ts';
+import type { Modes } from './mode.ts';
+
+/** All that the line needs of the world. */
+export interface LineParts {
+  /** null: every image is read with the right of the configuration alone. */
+  readonly rights: RightsFinder | null;
+  readonly resolver: Resolver;
+  readonly gatherer: Gatherer;
+  readonly policies: Policies;
+  readonly rules: DecisionRules;
+  readonly modes: Modes;
+  readonly keeper: RecordKeeper;
+  /** Whether a request is refused (in enforce) when its record can't be kept. */
+  readonly recordRequired: boolean;
+  readonly configRevision: string;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  /** Milliseconds since some moment, with fractions: for durations. */
+  readonly timer: () => number;
+  readonly newId: () => string;
+  readonly observe: (event: LineEvent) => void;
+  /** Told of what should never happen; for the log. */
+  readonly unexpected: (error: unknown) => void;
+  readonly namespaceLabels: (namespace: string) => Readonly<Record<string, string>> | null;
+}
+
+/** What happened to one request, for counting. */
+export interface LineEvent {
+  readonly route: 'mutate' | 'validate';
+  readonly request: AdmissionRequest;
+  readonly outcome: 'skipped' | 'patched' | 'unchanged' | 'allow' | 'deny';
+  readonly answered: 'allow' | 'deny';
+  readonly mode: Mode | null;
+  readonly timings: Readonly<Record<string, number>>;
+  readonly images: readonly JudgedImage[];
+}
+
+/** The outcome of judging, before a mode is applied and an answer is made. */
+export interface Judged {
+  /** Milliseconds since the epoch: the time it was judged for. */
+  readonly now: number;
+  /** The controlling owner the object names. */
+  readonly owner: Workload['owner'];
+  readonly images: readonly JudgedImage[];
+  /** null when the policies were not asked. */
+  readonly judgement: Judgement | null;
+  readonly decision: Decision;
+  readonly timings: Readonly<Record<string, number>>;
+}
+
+export interface Line {
+  mutate(request: AdmissionRequest, deadline: Deadline): Promise<AdmissionAnswer>;
+  validate(request: AdmissionRequest, deadline: Deadline): Promise<AdmissionAnswer>;
+  /** Judges an object as /mutate and then /validate would, without answering or recording. Null: nothing in it is judged. */
+  check(request: AdmissionRequest, deadline: Deadline): Promise<(Judged & Answered) | null>;
+  /** All that is known of one image, placed as /mutate would place it. */
+  examine(image: ContainerImage, deadline: Deadline): Promise<JudgedImage>;
+}
