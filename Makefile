@@ -37,7 +37,7 @@ soak: $(installed) need-go ## what takes long: repeated kills, very many facts, 
 	@node tools/install.ts
 	@vitest run --config test/soak/vitest.config.ts
 
-build: $(installed) ## bundle the program into one file, dist/tidewaiter.mjs
+build: $(installed) ## bundle the program into dist/
 	@node tools/bundle.ts
 
 clean: ## remove what was installed, built and kept here
