@@ -18,7 +18,7 @@ import { createContentReader } from './images/content.ts';
 import { createResolver } from './images/resolve.ts';
 import { createPolicies, findOpa, type PolicyRoom } from './policy/index.ts';
 import { type ConnectPullSecrets, openPullRights } from './pullRights.ts';
-import { createRegistry, type RequestEvent } from './registry/index.ts';
+import { type BreakerEvent, createRegistry, type RegistryClient, type RequestEvent } from './registry/index.ts';
 import { createScans } from './scanSources.ts';
 import { createLayouts, createTrustRoots, type Signer, type SignerKind, signerKinds } from './signatures/index.ts';
 
@@ -32,6 +32,7 @@ export interface CoreParts {
   readonly cluster?: ConnectPullSecrets;
   readonly onLine?: (event: LineEvent) => void;
   readonly onRegistry?: (event: RequestEvent) => void;
+  readonly onBreaker?: (event: BreakerEvent) => void;
 }
 
 export interface Core {
@@ -76,14 +77,14 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
   const sources: readonly EvidenceSource[] = [...signers.value, ...scans.value.sources];
   const { evidence } = settings;
   const facts = scopeFacts(parts.facts, settings);
-  const resolver = createResolver(registry.value, mirrors.value, facts, evidence);
+  const resolver = createResolver(registry.value, mirrors.value, facts, evidence, registry.value.isAsked);
   const gatherer = createGatherer(sources, createContentReader(registry.value, settings.platforms), facts, { ...evidence, assembled: assembledImages });
   const line = createLine({
     rights: rights.value,
     resolver,
     gatherer,
     policies: policies.value,
-    rules: { faults: new Map(faultEffects(settings)) },
+    rules: { faults: new Map(faultEffects(settings)), revoked: new Set(settings.revoked.digests) },
     modes: createModes(settings.mode),
     keeper: parts.keeper,
     recordRequired: settings.audit.required,
@@ -127,7 +128,7 @@ async function openKeychain(config: LoadedConfig): Promise<Outcome<Keychain>> {
   return good(createKeychain(chains));
 }
 
-async function openRegistry(config: LoadedConfig, keychain: Keychain, parts: CoreParts): Promise<Outcome<Registry & { close(): Promise<void> }>> {
+async function openRegistry(config: LoadedConfig, keychain: Keychain, parts: CoreParts): Promise<Outcome<RegistryClient>> {
   const listed = config.settings.registries;
   const hosts = [];
   for (const { host, plainHTTP, caFile, alsoHosts } of listed ?? []) {
@@ -142,6 +143,7 @@ async function openRegistry(config: LoadedConfig, keychain: Keychain, parts: Cor
       hosts: listed === null ? null : hosts,
       keychain,
       ...(parts.onRegistry === undefined ? {} : { onRequest: parts.onRegistry }),
+      ...(parts.onBreaker === undefined ? {} : { onBreaker: parts.onBreaker }),
     }),
   );
 }

@@ -4,14 +4,14 @@ import { type Answered, decide } from '../domain/decision.ts';
 import { fault } from '../domain/fault.ts';
 import type { ContainerImage, Workload } from '../domain/workload.ts';
 import { createAnswerer } from './answer.ts';
-import { describeReview, imagesToJudge, wanted } from './describe.ts';
-import { createExaminer, type Reading } from './examine.ts';
+import { describeReview, imagesToJudge, isOverloaded, wanted } from './describe.ts';
+import { createExaminer, type Reading, someAtOnce } from './examine.ts';
 import type { Judged, Line, LineEvent, LineParts } from './line.ts';
 import { answerUnder } from './mode.ts';
 import { buildPatch } from './patch.ts';
 
 /** More images than this in one Pod are refused: no honest Pod comes near it. */
-const mostImages = 200;
+const mostImages = 64;
 
 /** The line: an admission request in, an answer out. Read `mutate` and `validate` from top to bottom. */
 export function createLine(parts: LineParts): Line {
@@ -32,13 +32,11 @@ export function createLine(parts: LineParts): Line {
       const images = workload === null ? [] : imagesToJudge(request, workload);
       if (workload === null || images.length === 0 || images.length > mostImages || mode === 'observe') return done('skipped', null);
       const puller = { namespace: request.namespace, workload };
-      const placed = await Promise.all(
-        images.map(async (image) => {
-          const { access, resolved } = await examiner.place(image.written, puller, deadline);
-          examiner.warm(resolved, access, deadline);
-          return { image, resolved };
-        }),
-      );
+      const placed = await someAtOnce(images, async (image) => {
+        const { access, resolved } = await examiner.place(image.written, puller, deadline);
+        examiner.warm(resolved, access, deadline);
+        return { image, resolved };
+      });
       const patch = buildPatch(request, placed);
       return done(patch.length > 0 ? 'patched' : 'unchanged', patch);
     } catch (unexpected) {
@@ -80,6 +78,7 @@ export function createLine(parts: LineParts): Line {
         if (isPod && request.operation === 'CREATE') return refuse(request, mode, fault('REVIEW_INVALID', 'the Pod has no image to judge'), began, deadline);
         return skip();
       }
+      if (isOverloaded(workload)) return refuse(request, mode, fault('LIMIT_EXCEEDED', 'more than 256 labels or annotations'), began, deadline);
       if (images.length > mostImages) return refuse(request, mode, fault('LIMIT_EXCEEDED', `more than ${mostImages} images`), began, deadline);
       const judged = await judge(request, workload, images, isPod ? 'identify' : 'place', deadline);
       return await answer(request, judged, mode, began, deadline);
@@ -101,7 +100,7 @@ export function createLine(parts: LineParts): Line {
   const judge = async (request: AdmissionRequest, workload: Workload, images: readonly ContainerImage[], how: Reading, deadline: Deadline): Promise<Judged> => {
     const began = timer();
     const now = clock();
-    const seen = await Promise.all(images.map((image) => examiner.examine(image, how, { namespace: request.namespace, workload }, deadline)));
+    const seen = await someAtOnce(images, (image) => examiner.examine(image, how, { namespace: request.namespace, workload }, deadline));
     const gathered = timer();
     const judgement = await policies.judge(
       { now, review: describeReview(request, workload, parts.namespaceLabels(request.namespace)), images: seen },

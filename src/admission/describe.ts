@@ -6,6 +6,13 @@ export function wanted(request: AdmissionRequest): Workload | null {
   return readWorkload(request.kind, request.object);
 }
 
+/** Labels and annotations more than anybody needs; policies hash their keys, and many of them can be made to collide. */
+export function isOverloaded({ labels, annotations }: Workload): boolean {
+  return Object.keys(labels).length > mostKeys || Object.keys(annotations).length > mostKeys;
+}
+
+const mostKeys = 256;
+
 /** All images of what is new; of an update, those that it added or changed. */
 export function imagesToJudge(request: AdmissionRequest, workload: Workload): readonly ContainerImage[] {
   if (request.operation !== 'UPDATE') return workload.images;

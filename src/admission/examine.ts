@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import type { Deadline } from '../domain/deadline.ts';
 import type { JudgedImage } from '../domain/evidence.ts';
 import { isPinned } from '../domain/image.ts';
@@ -67,6 +68,16 @@ export function createExaminer(parts: Pick<LineParts, 'rights' | 'resolver' | 'g
   };
 
   return { place, examine, warm };
+}
+
+/** Images of one Pod that are looked at at the same time: a Pod of many must not crowd out the others. */
+const atOnce = 8;
+
+/** Runs for every image, in order of the images, a few at a time. */
+export function someAtOnce<T>(images: readonly ContainerImage[], run: (image: ContainerImage) => Promise<T>): Promise<T[]> {
+  if (images.length <= atOnce) return Promise.all(images.map(run));
+  const limit = pLimit(atOnce);
+  return Promise.all(images.map((image) => limit(run, image)));
 }
 
 function whereToLook({ reference, mirror }: Resolved): { registry: string; repository: string }[] {

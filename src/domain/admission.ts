@@ -38,7 +38,10 @@ export interface PatchOperation {
 /** What a decision does to the request. */
 export type Mode = 'enforce' | 'warn' | 'observe';
 
-/** `of` what is judged, `review` of the policy input: nothing of it comes from the Pod's author but labels, annotations and names. */
+/**
+ * What is judged, `review` of the policy input. Operation, namespace, user and dry run are the API server's word; labels, annotations,
+ * names, service account and owner are what the Pod's author wrote: an owner can be made up.
+ */
 export interface Review {
   readonly operation: string;
   readonly kind: string;

@@ -49,6 +49,8 @@ export type FaultEffect = 'deny' | 'warn' | 'ignore';
 export interface DecisionRules {
   /** What the host makes of a dark stage, by the code of its faults; deny unless named. */
   readonly faults: ReadonlyMap<FaultCode, FaultEffect>;
+  /** Digests, of images, of their platforms or of configurations, that are never admitted, whoever signed them. */
+  readonly revoked: ReadonlySet<string>;
 }
 
 /** A finding and whether the decision rests on it. */
@@ -76,10 +78,7 @@ export const hostPolicy = 'tidewaiter';
  * the rules name its code.
  */
 export function decide(images: readonly JudgedImage[], judged: Outcome<readonly Finding[]>, rules: DecisionRules): Decision {
-  const findings: Finding[] = [
-    ...images.flatMap((image) => hostFindings(image, rules)),
-    ...(judged.ok ? judged.value : [policyFault(judged.fault, rules)].filter((finding) => finding !== null)),
-  ];
+  const findings: Finding[] = [...images.flatMap((image) => hostFindings(image, rules)), ...(judged.ok ? judged.value : [policyFault(judged.fault)])];
   const denied = findings.some((finding) => finding.effect === 'deny');
   return {
     decision: denied ? 'deny' : 'allow',
@@ -93,6 +92,10 @@ function hostFindings(image: JudgedImage, rules: DecisionRules): Finding[] {
     found.push({ policy: hostPolicy, id, effect, msg, severity: null, container: image.container.container, cves: [], remediation, code });
   };
   const what = describeImage(image.container);
+  const { reference, evidence } = image;
+  const digests = [reference?.digest ?? '', ...evidence.platforms.flatMap((platform) => [platform.digest, platform.imageId])];
+  const revoked = digests.find((digest) => rules.revoked.has(digest));
+  if (revoked !== undefined) add('revoked', null, 'deny', `${what}: ${revoked} is revoked`, 'Use an image that is not on the list `revoked.digests`.');
   const told = new Set<string>();
   for (const stage of image.evidence.dark) {
     const faults = image.evidence.faults.filter((f) => f.stage === stage);
@@ -135,14 +138,12 @@ function darkEffect(faults: readonly StageFault[], rules: DecisionRules): FaultE
   return effects.includes('warn') ? 'warn' : 'ignore';
 }
 
-function policyFault(f: Fault, rules: DecisionRules): Finding | null {
-  // A broken policy set can't be configured away: then nobody would be judging.
-  const mapped = f.code === 'POLICY_BROKEN' ? 'deny' : (rules.faults.get(f.code) ?? 'deny');
-  if (mapped === 'ignore') return null;
+/** Policies that gave no judgement can't be configured away: then nobody would be judging, and whoever makes them slow decides. */
+function policyFault(f: Fault): Finding {
   return {
     policy: hostPolicy,
     id: 'policies',
-    effect: mapped,
+    effect: 'deny',
     msg: `${f.code}: ${f.message}`,
     severity: null,
     container: null,

@@ -55,15 +55,19 @@ export function createGatherer(sources: readonly EvidenceSource[], content: Cont
   const lifetime =
     (stage: Stage) =>
     (finds: Finds): Lifetime | Passing => {
+      const why = finds.faults.find((f) => f.transient) ?? finds.faults[0];
+      // What could not be read may be the newest report, and the worst: such a look counts once and is not kept.
+      if (stage === 'scans' && why !== undefined) return { outage: why.code };
       if (!foundNone(stage, finds)) return stable;
       // With a fault beside it, nobody knows that there is none: that is believed for no time at all, be it an outage or a refusal.
-      const why = finds.faults.find((f) => f.transient) ?? finds.faults[0];
       return why === undefined ? absent : { outage: why.code };
     };
 
   const gather = (image: PinnedReference, repositories: readonly Repository[], access: Access, deadline: Deadline): Evidence | Promise<Evidence> => {
     const where = `${access.key} ${repositoryName(image)} ${repositories.map(repositoryName).join(' ')} ${image.digest}`;
     const asked = sources.filter((source) => source.applies(image));
+    // A scan is bound to platforms, and may rest on what signers attest: it is another fact when other ones count for this image.
+    const scanTrust = `${content.trust} ${asked.map((source) => (source.stage === 'signatures' ? source.trust : '')).join(' ')}`;
     const manifest = facts.know<Manifest>(`manifest ${where}`, immutable, (own) => content.manifest(repositories, image, access, own), deadline);
     const platforms = then(manifest, ({ outcome }) =>
       outcome.ok
@@ -80,7 +84,7 @@ export function createGatherer(sources: readonly EvidenceSource[], content: Cont
       then(manifest, (content) => {
         if (!content.outcome.ok) return unknown<Finds>(content.outcome.fault);
         const subject: Subject = { image, repositories, manifest: content.outcome.value, platforms: [], access };
-        const key = `${source.stage} ${source.name} ${source.trust} ${where}`;
+        const key = `${source.stage} ${source.name} ${source.trust} ${source.stage === 'scans' ? scanTrust : ''} ${where}`;
         const ask = (complete: Subject) => facts.know<Finds>(key, lifetime(source.stage), (own) => source.look(complete, own), deadline);
         if (source.stage === 'signatures') return ask(subject);
         return then(platforms, (known) => (known.outcome.ok ? ask({ ...subject, platforms: known.outcome.value }) : unknown<Finds>(known.outcome.fault)));
@@ -145,7 +149,7 @@ function assemble({ platforms, finds }: Parts): Evidence {
     }
     signatures.push(...outcome.value.signatures);
     attestations.push(...outcome.value.attestations);
-    scans.push(...outcome.value.scans);
+    scans.push(...believed(outcome.value));
     rejected.push(...outcome.value.rejected);
     // A signer that is satisfied has no open question: what it could not read beside is of no interest.
     if (part.stage === 'signatures' && outcome.value.signatures.length > 0) continue;
@@ -161,6 +165,25 @@ function assemble({ platforms, finds }: Parts): Evidence {
     lastKnownGood: finds.flatMap(({ stage, source, known }) => (known.lastKnownGoodAge === null ? [] : [{ stage, source, age: known.lastKnownGoodAge }])),
     dark: darkStages({ platforms, finds }),
   };
+}
+
+/**
+ * The scans of a source that could be looked at in part only: a report that could not be read may be a newer and a worse one, so a
+ * result beside it says nothing.
+ */
+function believed({ scans, faults }: Finds): readonly Scan[] {
+  const [first] = faults;
+  if (first === undefined) return scans;
+  return scans.map((scan) =>
+    scan.state === 'evaluated'
+      ? {
+          source: scan.source,
+          platform: scan.platform,
+          state: 'unavailable',
+          reason: `there is a result, but not everything could be read: ${first.code}: ${first.message}`,
+        }
+      : scan,
+  );
 }
 
 /** "Could not look" must not be read as "found none": it is said for every platform. */

@@ -4,7 +4,7 @@ import type { Judgement, Question } from '../domain/decision.ts';
 import { bad, type Fault, good, type Outcome, publicFault } from '../domain/fault.ts';
 import { anyGlob, type Glob } from '../domain/glob.ts';
 import { readFindings, readResults } from './findings.ts';
-import { inputDocument, recordedDocument } from './input.ts';
+import { evidenceLength, inputDocument, noEvidence, recordedDocument } from './input.ts';
 import { type PolicyOptions, type PolicyRoom, type PolicyStatus, policyModes } from './options.ts';
 import { defaultWorkers, EnginePool } from './pool.ts';
 import { sampleQuestions } from './sample.ts';
@@ -41,6 +41,9 @@ function faultOfOptions({ modes, required, timeout, workers, memoryPages }: Poli
   return null;
 }
 
+/** UTF-16 units of evidence that one question may bring before the policies. */
+const longestEvidence = 4 * 2 ** 20;
+
 class Room implements PolicyRoom {
   readonly #options: PolicyOptions;
   readonly #pool: EnginePool<JudgingSet>;
@@ -64,6 +67,7 @@ class Room implements PolicyRoom {
   }
 
   async judge(question: Question, deadline: Deadline): Promise<Judgement> {
+    if (evidenceLength(question) > longestEvidence) return this.#tooLarge(question);
     const input = inputDocument(question);
     const recorded = recordedDocument(question, input, this.#recorded);
     if (this.#set === null) return { revision: null, recorded, findings: bad('POLICY_BROKEN', this.#fault?.message ?? 'no policies are loaded') };
@@ -72,6 +76,14 @@ class Room implements PolicyRoom {
     if (!answer.ok) return { revision: asked, recorded, findings: answer };
     const { set, results } = answer.value;
     return { revision: set.revision, recorded, findings: good(results === '' ? [] : readFindings(set.running, readResults(results))) };
+  }
+
+  /** A Pod may name one image many times, and each time all its findings are shown: that must not starve the others. */
+  #tooLarge(question: Question): Judgement {
+    const bare = { ...question, images: question.images.map((image) => ({ ...image, evidence: noEvidence })) };
+    const recorded = recordedDocument(bare, inputDocument(bare), this.#recorded);
+    const why = `what is known of the images of this Pod is more than ${longestEvidence / 2 ** 20} Mi characters; use fewer containers, or images with fewer findings`;
+    return { revision: this.#set?.revision ?? null, recorded, findings: bad('LIMIT_EXCEEDED', why) };
   }
 
   status(): PolicyStatus {

@@ -16,10 +16,11 @@ const dayLength = 86_400_000;
 /** A day, which the rule is in force to the end of (UTC), or a time of RFC 3339. Milliseconds since the epoch once read. */
 const expiry = z.string().transform((text, context): number => {
   const day = dayForm.test(text);
-  const time = day ? Date.parse(`${text}T00:00:00Z`) : Date.parse(text);
+  const midnight = Date.parse(`${text.slice(0, 10)}T00:00:00Z`);
   // Date.parse makes 2026-03-02 of 2026-02-30.
-  const real = Number.isFinite(time) && (!day || new Date(time).toISOString().startsWith(text));
-  if (real && (day || timeForm.test(text))) return day ? time + dayLength : time;
+  const real = Number.isFinite(midnight) && new Date(midnight).toISOString().startsWith(text.slice(0, 10));
+  const time = day ? midnight + dayLength : timeForm.test(text) ? Date.parse(text) : Number.NaN;
+  if (real && Number.isFinite(time)) return time;
   context.addIssue({ code: 'custom', message: 'must be a day such as 2027-01-31, or a time such as 2027-01-31T12:00:00Z' });
   return z.NEVER;
 });

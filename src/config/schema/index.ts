@@ -45,5 +45,7 @@ export const refusedKeys: Readonly<Record<string, string>> = {
   'server.console': 'this version has no console',
   'policy.candidate': 'this version has no candidate policies',
   'policy.faults.POLICY_BROKEN': 'a broken set of policies always denies: nobody would be judging',
+  'policy.faults.POLICY_TIMEOUT': 'policies that run too long always deny: whoever makes them slow would decide',
+  'policy.faults.INTERNAL': 'what failed unexpectedly always denies',
   exceptions: 'this version has no exceptions',
 };

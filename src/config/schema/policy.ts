@@ -19,8 +19,8 @@ export const modeSettings = z
 
 const mostData = 256 * 1024;
 
-/** Keys are checked by the list of codes; POLICY_BROKEN is not among them, since nobody would be judging. */
-const faultEffects = z.partialRecord(z.enum(faultCodes).exclude(['POLICY_BROKEN']), z.enum(['deny', 'warn', 'ignore']));
+/** Keys are checked by the list of codes; what keeps the policies from judging is not among them, since nobody would be judging. */
+const faultEffects = z.partialRecord(z.enum(faultCodes).exclude(['POLICY_BROKEN', 'POLICY_TIMEOUT', 'INTERNAL']), z.enum(['deny', 'warn', 'ignore']));
 
 export const policySettings = z
   .strictObject({

@@ -97,7 +97,7 @@ export function setUp(options: { mirrors?: readonly MirrorRule[]; mode?: Partial
         return world.judge(question);
       },
     },
-    rules: { faults: new Map([['REGISTRY_RATE_LIMITED', 'warn']]) },
+    rules: { faults: new Map([['REGISTRY_RATE_LIMITED', 'warn']]), revoked: new Set([digestOf('revoked')]) },
     modes: createModes({ default: 'enforce', namespaces: [], workloads: 'warn', ...options.mode }),
     keeper: {
       keep: (draft) => {

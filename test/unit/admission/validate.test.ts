@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { PlatformImage } from '../../../src/domain/evidence.ts';
 import { bad, good, type Outcome } from '../../../src/domain/fault.ts';
+import { digestOf } from '../parts.ts';
 import { finding, hub, nginx, pinnedNginx, pod, request, setUp } from './line.ts';
 
 const denying =
@@ -45,9 +47,35 @@ describe('/validate', () => {
 
   it('denies a Pod with more images than anybody needs', async () => {
     const world = setUp();
-    expect((await world.validate(request(pod(Array.from({ length: 201 }, () => pinnedNginx))))).status?.message).toContain('LIMIT_EXCEEDED');
+    expect((await world.validate(request(pod(Array.from({ length: 65 }, () => pinnedNginx))))).status?.message).toContain('LIMIT_EXCEEDED');
     expect(world.records).toHaveLength(1);
   });
+
+  it.each(['labels', 'annotations'])('denies a Pod with more %s than anybody needs: policies hash their keys', async (what) => {
+    const many = Object.fromEntries(Array.from({ length: 257 }, (_, i) => [`k${i}`, '']));
+    const world = setUp();
+    const answer = await world.validate(request({ ...pod([pinnedNginx]), metadata: { name: 'web', [what]: many } }));
+    expect(answer.status?.message).toContain('LIMIT_EXCEEDED');
+    expect(world.questions).toHaveLength(0);
+  });
+
+  it.each([
+    ['the image', { reference: { registry: 'docker.io', repository: 'library/nginx', tag: null, digest: digestOf('revoked') } }],
+    ['a platform of it', { platforms: [{ digest: digestOf('revoked'), imageId: nginx }] }],
+    ['a configuration of it', { platforms: [{ digest: nginx, imageId: digestOf('revoked') }] }],
+  ])(
+    'denies a revoked digest, be it %s',
+    async (_what, known: { readonly reference?: { readonly digest: string }; readonly platforms?: readonly Pick<PlatformImage, 'digest' | 'imageId'>[] }) => {
+      const { reference, platforms } = known;
+      const world = setUp();
+      world.evidence = {
+        ...world.evidence,
+        platforms: (platforms ?? []).map((ids) => ({ platform: 'linux/amd64', created: null, user: null, labels: {}, ...ids })),
+      };
+      const image = reference === undefined ? pinnedNginx : `docker.io/library/nginx@${reference.digest}`;
+      expect((await world.validate(request(pod([image])))).status?.message).toContain('is revoked');
+    },
+  );
 
   it('denies when a stage is dark, naming the cause', async () => {
     const world = setUp();

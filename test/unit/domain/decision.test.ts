@@ -5,8 +5,11 @@ import type { JudgedImage, Stage, StageFault } from '../../../src/domain/evidenc
 import { bad, type FaultCode, faultCodes, good, type Outcome } from '../../../src/domain/fault.ts';
 import { emptyEvidence, judgedImage } from '../parts.ts';
 
-const strict = { faults: new Map<FaultCode, FaultEffect>() };
-const rules = (faults: Partial<Record<FaultCode, FaultEffect>>) => ({ faults: new Map(Object.entries(faults) as [FaultCode, FaultEffect][]) });
+const strict = { faults: new Map<FaultCode, FaultEffect>(), revoked: new Set<string>() };
+const rules = (faults: Partial<Record<FaultCode, FaultEffect>>) => ({
+  faults: new Map(Object.entries(faults) as [FaultCode, FaultEffect][]),
+  revoked: new Set<string>(),
+});
 
 function judged(findings: readonly Finding[] = []): Outcome<readonly Finding[]> {
   return good(findings);
@@ -30,7 +33,8 @@ describe('a Pod is denied', () => {
     expect(decision).toMatchObject({ decision: 'deny', findings: [{ policy: 'signed', decisive: true }] });
   });
 
-  it.each(['POLICY_BROKEN', 'POLICY_TIMEOUT', 'DEADLINE_EXCEEDED', 'INTERNAL'] as const)('when the policies could not judge: %s', (code) => {
+  it.each(['POLICY_BROKEN', 'POLICY_TIMEOUT', 'DEADLINE_EXCEEDED', 'INTERNAL'] as const)('when the policies could not judge, whatever is mapped: %s', (code) => {
+    expect(decide([judgedImage()], bad(code, 'no'), rules({ [code]: 'ignore' })).decision).toBe('deny');
     const decision = decide([judgedImage()], bad(code, 'no answer'), strict);
     expect(decision).toMatchObject({ decision: 'deny', findings: [{ policy: hostPolicy, id: 'policies', code, decisive: true }] });
   });
@@ -112,13 +116,6 @@ describe('a Pod is allowed', () => {
   it('silently when they are mapped to ignore', () => {
     const image = darkImage(['scans'], [stageFault('scans', 'REGISTRY_RATE_LIMITED')]);
     expect(decide([image], judged(), rules({ REGISTRY_RATE_LIMITED: 'ignore' }))).toEqual({ decision: 'allow', findings: [] });
-  });
-
-  it('when the policies ran out of time and that is mapped to warn', () => {
-    expect(decide([judgedImage()], bad('POLICY_TIMEOUT', 'too long'), rules({ POLICY_TIMEOUT: 'warn' }))).toMatchObject({
-      decision: 'allow',
-      findings: [{ effect: 'warn' }],
-    });
   });
 });
 

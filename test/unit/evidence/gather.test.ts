@@ -105,6 +105,21 @@ describe('gathering evidence', () => {
     expect(await world.gather()).toMatchObject({ dark: ['scans'], scans: [{ source: 'reports', platform: 'linux/amd64', state: 'unavailable' }] });
   });
 
+  it('does not believe a result of a source that could be read in part only: what could not be read may be worse', async () => {
+    const world = setUp();
+    world.reports.answer = good({ ...noFinds, scans: [scan], faults: [fault('REGISTRY_RATE_LIMITED', 'one attestation')] });
+    expect(await world.gather()).toMatchObject({ scans: [{ source: 'reports', state: 'unavailable' }], faults: [{ code: 'REGISTRY_RATE_LIMITED' }] });
+    world.reports.answer = good({ ...noFinds, scans: [{ ...scan, counts: { ...scan.counts, CRITICAL: 1 } }] });
+    expect(await world.gather()).toMatchObject({ scans: [{ state: 'evaluated', counts: { CRITICAL: 1 } }] });
+  });
+
+  it('asks a scan source anew when other signers count for the image', async () => {
+    const world = setUp();
+    await world.gather();
+    await world.gatherer([source('reports', 'scans', world.reports)])();
+    expect(world.reports.looked).toBe(2);
+  });
+
   it('leaves out the faults of a signer that is satisfied', async () => {
     const world = setUp();
     world.release.answer = good({ ...noFinds, signatures: [signatureBy('release')], faults: [fault('LIMIT_EXCEEDED', 'too many')] });
