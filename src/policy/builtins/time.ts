@@ -48,17 +48,20 @@ const unitsOfTime: Readonly<Record<string, bigint>> = {
   s: second,
   m: 60n * second,
   h: 3600n * second,
+  d: 86_400n * second,
+  w: 604_800n * second,
+  y: 31_536_000n * second,
 };
 
-/** Go's time.ParseDuration. */
+/** Go's time.ParseDuration, with the days, weeks and years of 365 days that OPA adds. */
 function parseDuration(text: string | null): bigint | null {
   const parts = /^([+-])?(.*)$/s.exec(text ?? '');
   const body = parts?.[2] ?? '';
   if (text === null) return null;
   if (body === '0') return 0n;
-  if (!/^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(body)) return null;
+  if (!/^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h|d|w|y))+$/.test(body)) return null;
   let total = 0n;
-  for (const [, whole = '', fraction = '', unit = ''] of body.matchAll(/(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)/g)) {
+  for (const [, whole = '', fraction = '', unit = ''] of body.matchAll(/(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h|d|w|y)/g)) {
     const scale = unitsOfTime[unit] ?? 0n;
     total += BigInt(whole === '' ? '0' : whole) * scale;
     if (fraction !== '') total += (BigInt(fraction) * scale) / 10n ** BigInt(fraction.length);
