@@ -17,7 +17,8 @@ demo: $(installed) need-go ## a story in a minute: Pods that are admitted and Po
 	@node tools/install.ts opa registry
 	@node demo/demo.ts
 
-run: $(installed) ## start the webhook on its embedded defaults
+run: $(installed) need-go ## start the webhook on its embedded defaults
+	@node tools/install.ts opa
 	@node src/main.ts serve
 
 test: $(installed) need-go ## everything, up to a real kube-apiserver; ends with `N passed, N failed`

@@ -64,7 +64,7 @@ say('Where to look next:');
 say(`  the record of every decision   ${join(folder, 'state', 'audit')}`);
 say(`  the configuration it ran on    ${join(folder, 'tidewaiter.yaml')}`);
 say('  the policies                   policies/ (and policies/README.md: write your own)');
-say('  your own manifests             node_modules/.bin/node src/main.ts check --config tidewaiter.yaml FILE');
+say('  your own manifests             node_modules/.bin/node src/main.ts check FILE');
 say('  how it works                   docs/ARCHITECTURE.md');
 if (surprises > 0) {
   say();

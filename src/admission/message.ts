@@ -48,7 +48,7 @@ function resolveNotes(decisive: readonly WeighedFinding[], images: readonly Judg
 export function warningTexts(findings: readonly WeighedFinding[], images: readonly JudgedImage[], mode: Mode, answered: 'allow' | 'deny'): string[] {
   if (mode === 'observe') return [];
   const texts = findings
-    .filter((finding) => finding.effect === 'warn' || answered === 'allow')
+    .filter((finding) => finding.effect === 'warn' || (answered === 'allow' && finding.decisive))
     .map((finding) => safeText(`${finding.effect === 'deny' ? 'would be denied: ' : ''}${describeFinding(finding, images)}`, longestWarning));
   if (texts.length <= mostWarnings) return texts;
   return [...texts.slice(0, mostWarnings), `and ${texts.length - mostWarnings} more`];

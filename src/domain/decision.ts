@@ -79,10 +79,15 @@ export const hostPolicy = 'tidewaiter';
  */
 export function decide(images: readonly JudgedImage[], judged: Outcome<readonly Finding[]>, rules: DecisionRules): Decision {
   const findings: Finding[] = [...images.flatMap((image) => hostFindings(image, rules)), ...(judged.ok ? judged.value : [policyFault(judged.fault)])];
+  // Of an image that could not be resolved, policies can only say what follows from that: the decision rests on the cause.
+  const unresolved = new Set(
+    findings.filter(({ policy, id, effect }) => policy === hostPolicy && id === 'dark-resolve' && effect === 'deny').map(({ container }) => container),
+  );
+  const follows = ({ policy, container }: Finding): boolean => policy !== hostPolicy && container !== null && unresolved.has(container);
   const denied = findings.some((finding) => finding.effect === 'deny');
   return {
     decision: denied ? 'deny' : 'allow',
-    findings: findings.map((finding) => ({ ...finding, decisive: finding.effect === 'deny' })),
+    findings: findings.map((finding) => ({ ...finding, decisive: finding.effect === 'deny' && !follows(finding) })),
   };
 }
 

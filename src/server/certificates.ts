@@ -103,7 +103,7 @@ async function settle({ store, dnsNames, clock, log }: KeyringOptions): Promise<
     const written = await store.replace(stored.value.version, keyring, signal);
     if (!written.ok) return written;
     if (written.value) {
-      log.info({ reason }, 'the webhook’s own certificates were renewed');
+      log.info({ reason }, 'the webhook’s own certificates were made anew');
       return good(keyring);
     }
   }

@@ -59,7 +59,11 @@ export async function startListening(server: Server, listen: Address, closing: C
     });
   });
   if (refused !== null)
-    return bad('CONFIG_INVALID', `can't listen on ${safeText(listen.host)}:${listen.port}: ${reasons[refused.code ?? ''] ?? refused.code}`, { cause: refused });
+    return bad(
+      'CONFIG_INVALID',
+      `can't listen on ${safeText(listen.host)}:${listen.port}: ${reasons[refused.code ?? ''] ?? refused.code}; server.listen and server.ops say where`,
+      { cause: refused },
+    );
   const bound = server.address();
   const address = typeof bound === 'object' && bound !== null ? { host: bound.address, port: bound.port } : listen;
   return good({

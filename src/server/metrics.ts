@@ -12,6 +12,11 @@ export interface Metrics {
   readonly fault: (code: FaultCode) => void;
   /** `outcome`: ok or a fault code. Hosts beyond a bound count as `other`. */
   readonly registryRequest: (host: string, outcome: 'ok' | FaultCode) => void;
+  /** Hosts beyond a bound share `other`, which then tells of the last one that changed. */
+  readonly registryBreaker: (host: string, state: 'closed' | 'probing' | 'open') => void;
+  /** A look into the store of facts behind the memory. `bad`: what is there is not ours. */
+  readonly factRecalled: (result: 'hit' | 'miss' | 'unavailable' | 'bad' | 'undecodable') => void;
+  readonly factsLost: (facts: number) => void;
   readonly policyLoaded: (ok: boolean, revision: string | null) => void;
   readonly configLoaded: (ok: boolean, revision: string | null) => void;
   readonly auditQueue: (length: number) => void;
@@ -38,6 +43,14 @@ export function createMetrics(build: { readonly version: string }): Metrics {
   const stage = labelledHistogram(registry, 'stage_duration_seconds', 'Time by stage of the line', ['stage'], seconds);
   const faults = labelledCounter(registry, 'faults_total', 'Faults by code: what could not be looked at, or was looked at and is not good', ['code']);
   const requests = labelledCounter(registry, 'registry_requests_total', 'Requests sent to registries', ['host', 'outcome']);
+  const breakers = new Gauge({
+    registers,
+    name: `${prefix}registry_breaker_state`,
+    help: 'Whether a registry that failed is asked: 0 it is again, 1 one request tries, 2 it is not',
+    labelNames: ['host'],
+  });
+  const recalled = labelledCounter(registry, 'fact_store_reads_total', 'Looks into the store of facts; bad: what is there was not written by us', ['result']);
+  const factsLost = new Counter({ registers, name: `${prefix}fact_store_lost_writes_total`, help: 'Facts that could not be written to their store' });
   const reloads = labelledCounter(registry, 'reloads_total', 'Policies and configurations loaded, and refused', ['what', 'outcome']);
   const revision = new Gauge({ registers, name: `${prefix}revision_info`, help: 'The revision in force', labelNames: ['what', 'revision'] });
   const queue = new Gauge({ registers, name: `${prefix}audit_queue_records`, help: 'Audit records that wait to be written' });
@@ -77,6 +90,9 @@ export function createMetrics(build: { readonly version: string }): Metrics {
     stage: (name, took) => stage(took, name),
     fault: (code) => faults(code),
     registryRequest: (host, outcome) => requests(hosts(host), outcome),
+    registryBreaker: (host, state) => breakers.set({ host: hosts(host) }, state === 'closed' ? 0 : state === 'probing' ? 1 : 2),
+    factRecalled: (result) => recalled(result),
+    factsLost: (facts) => factsLost.inc(facts),
     policyLoaded: (ok, next) => loaded('policy', ok, next),
     configLoaded: (ok, next) => loaded('config', ok, next),
     auditQueue: (length) => queue.set(length),

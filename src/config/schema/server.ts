@@ -16,7 +16,10 @@ const tls = z
     selfSigned: z
       .strictObject({
         directory: filePath.default('state/tls').describe('Folder that keeps the CA and the serving certificate.'),
-        dnsNames: distinct(dnsName, 64).min(1, 'must name at least one').default(['localhost']).describe('Names and addresses the certificate is for.'),
+        dnsNames: distinct(dnsName, 64)
+          .min(1, 'must name at least one')
+          .default(['localhost', '127.0.0.1', '::1'])
+          .describe('Names and addresses the certificate is for.'),
       })
       .optional()
       .describe('A CA and a serving certificate of its own, renewed before they expire.'),
@@ -40,7 +43,7 @@ const tls = z
     };
     if (ways > 1) return say('must have one of selfSigned, certFile with keyFile, and secret');
     if (given.secret !== undefined) return { kind: 'secret', ...given.secret };
-    if (!files) return { kind: 'selfSigned', ...(given.selfSigned ?? { directory: 'state/tls', dnsNames: ['localhost'] }) };
+    if (!files) return { kind: 'selfSigned', ...(given.selfSigned ?? { directory: 'state/tls', dnsNames: ['localhost', '127.0.0.1', '::1'] }) };
     if (given.certFile === undefined || given.keyFile === undefined) return say('must have both of certFile and keyFile');
     return { kind: 'files', certFile: given.certFile, keyFile: given.keyFile };
   });

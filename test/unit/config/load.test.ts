@@ -36,7 +36,7 @@ describe('without a configuration file', () => {
         listen: { host: '127.0.0.1', port: 8443 },
         ops: { host: '127.0.0.1', port: 8081 },
         deadline: 8000,
-        tls: { kind: 'selfSigned', directory: 'state/tls', dnsNames: ['localhost'] },
+        tls: { kind: 'selfSigned', directory: 'state/tls', dnsNames: ['localhost', '127.0.0.1', '::1'] },
         clientCAFile: null,
         pathSecretFile: null,
       },

@@ -33,11 +33,14 @@ describe('a Pod is denied', () => {
     expect(decision).toMatchObject({ decision: 'deny', findings: [{ policy: 'signed', decisive: true }] });
   });
 
-  it.each(['POLICY_BROKEN', 'POLICY_TIMEOUT', 'DEADLINE_EXCEEDED', 'INTERNAL'] as const)('when the policies could not judge, whatever is mapped: %s', (code) => {
-    expect(decide([judgedImage()], bad(code, 'no'), rules({ [code]: 'ignore' })).decision).toBe('deny');
-    const decision = decide([judgedImage()], bad(code, 'no answer'), strict);
-    expect(decision).toMatchObject({ decision: 'deny', findings: [{ policy: hostPolicy, id: 'policies', code, decisive: true }] });
-  });
+  it.each(['POLICY_BROKEN', 'POLICY_TIMEOUT', 'DEADLINE_EXCEEDED', 'INTERNAL'] as const)(
+    'when the policies could not judge, whatever is mapped: %s',
+    (code) => {
+      expect(decide([judgedImage()], bad(code, 'no'), rules({ [code]: 'ignore' })).decision).toBe('deny');
+      const decision = decide([judgedImage()], bad(code, 'no answer'), strict);
+      expect(decision).toMatchObject({ decision: 'deny', findings: [{ policy: hostPolicy, id: 'policies', code, decisive: true }] });
+    },
+  );
 
   it.each(['warn', 'ignore'] as const)('when no policies are in force, even where that is mapped to %s', (effect) => {
     expect(decide([], bad('POLICY_BROKEN', 'signed.rego:3: no'), rules({ POLICY_BROKEN: effect })).decision).toBe('deny');
@@ -116,6 +119,18 @@ describe('a Pod is allowed', () => {
   it('silently when they are mapped to ignore', () => {
     const image = darkImage(['scans'], [stageFault('scans', 'REGISTRY_RATE_LIMITED')]);
     expect(decide([image], judged(), rules({ REGISTRY_RATE_LIMITED: 'ignore' }))).toEqual({ decision: 'allow', findings: [] });
+  });
+});
+
+describe('an image that could not be resolved', () => {
+  it('is denied for that, and not for what policies say of what nobody could see', () => {
+    const image = darkImage(['resolve'], [stageFault('resolve', 'REGISTRY_UNAVAILABLE')], { pinned: false });
+    const { findings } = decide([image], judged([finding('deny'), finding('deny', { container: 'other' })]), strict);
+    expect(findings.map(({ policy, container, decisive }) => [policy, container, decisive])).toEqual([
+      ['tidewaiter', 'web', true],
+      ['signed', 'web', false],
+      ['signed', 'other', true],
+    ]);
   });
 });
 

@@ -4,7 +4,7 @@ import { formatReference, type ImageReference, parseReference } from '../../../s
 import { compileMirrors, covers, type MirrorRule, type MirrorTable } from '../../../src/domain/mirror.ts';
 
 function rule(source: string, locations: readonly string[], more: Partial<MirrorRule> = {}): MirrorRule {
-  const targets = locations.map((location) => ({ location, pullSecret: null, trusted: false }));
+  const targets = locations.map((location) => ({ location, pullSecret: null, region: null, trusted: false }));
   return { source, targets, exclude: [], required: false, evidence: 'source', ...more };
 }
 
@@ -25,6 +25,28 @@ const backward = (mirrors: MirrorTable, text: string): string | null => {
   const origin = mirrors.backward(reference(text));
   return origin === null ? null : formatReference(origin.source);
 };
+
+describe('the order of targets', () => {
+  const places = (region: string | null): string[] => {
+    const targets = [
+      { location: 'a.corp/hub', pullSecret: null, region: 'us-east-1', trusted: false },
+      { location: 'b.corp/hub', pullSecret: null, region: null, trusted: false },
+      { location: 'c.corp/hub', pullSecret: null, region: 'eu-west-1', trusted: false },
+    ];
+    const compiled = compileMirrors([{ ...rule('docker.io', []), targets }], region);
+    return compiled.ok ? compiled.value.forward(reference('nginx:1')).map(({ target }) => target.location) : [];
+  };
+
+  it('is as written where the cluster has no region', () => {
+    expect(places(null)).toEqual(['a.corp/hub', 'b.corp/hub', 'c.corp/hub']);
+  });
+
+  it('begins with the own region, then goes on with those of none', () => {
+    expect(places('eu-west-1')).toEqual(['c.corp/hub', 'b.corp/hub', 'a.corp/hub']);
+    expect(places('us-east-1')).toEqual(['a.corp/hub', 'b.corp/hub', 'c.corp/hub']);
+    expect(places('ap-south-1')).toEqual(['b.corp/hub', 'a.corp/hub', 'c.corp/hub']);
+  });
+});
 
 describe('mirror rules are refused', () => {
   it.each([
