@@ -8,10 +8,11 @@ import { connectCluster } from './cluster/client.ts';
 import { formatConfigFault, type LoadedConfig, watchConfig } from './config/index.ts';
 import { buildCore, type Core, type CoreParts } from './core.ts';
 import { deadlineIn } from './domain/deadline.ts';
-import { type Fault, good, type Outcome, publicFault } from './domain/fault.ts';
+import { type Fault, type FaultCode, good, type Outcome, publicFault } from './domain/fault.ts';
 import type { Log } from './domain/log.ts';
 import { safeText } from './domain/text.ts';
 import { createFacts } from './evidence/cache.ts';
+import { openFactStore, shareFacts, storeChecks } from './factStores.ts';
 import { createIds } from './identifiers.ts';
 import { openListeners } from './listeners.ts';
 import type { Handle } from './server/answer.ts';
@@ -56,32 +57,50 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
   });
   if (!audit.ok) return audit;
 
+  const opened = await openFactStore(config, metrics);
+  if (!opened.ok) {
+    await audit.value.close();
+    return opened;
+  }
+  const closeStores = async (): Promise<void> => {
+    await opened.value?.store.close();
+    await audit.value.close();
+  };
+  const asked = (_milliseconds: number, code: FaultCode | null): void => {
+    if (code !== null) metrics.fault(code);
+  };
+  const { lastKnownGoodFor } = settings.evidence;
   const parts: CoreParts = {
     log,
-    facts: createFacts({ ...factLimits, lastKnownGoodFor: settings.evidence.lastKnownGoodFor }, Date.now, {
-      asked: (_milliseconds, code) => {
-        if (code !== null) metrics.fault(code);
-      },
-    }),
+    facts: createFacts({ ...factLimits, lastKnownGoodFor }, Date.now, { asked }, shareFacts(opened.value, config, metrics, log)),
     keeper: audit.value,
     newId: createIds(),
     cluster: connectClusterOf,
     onLine: (event) => count(metrics, event),
     onRegistry: ({ host, code }) => metrics.registryRequest(host, code ?? 'ok'),
+    onBreaker: ({ host, state }) => {
+      metrics.registryBreaker(host, state);
+      if (state !== 'probing') log.warn({ host }, state === 'open' ? 'the registry failed again and again and is left alone' : 'the registry is asked again');
+    },
   };
   const first = await buildCore(config, parts);
   if (!first.ok) {
-    await audit.value.close();
+    await closeStores();
     return first;
   }
   const current = holdCore(first.value, parts, metrics, log);
 
   const handle = createHandler(() => current.core(), log, metrics);
-  const checks = (): ReadinessCheck[] => [policyCheck(current.core()), current.configCheck(), auditCheck(audit.value.status(), settings.audit.required)];
+  const checks = (): ReadinessCheck[] => [
+    policyCheck(current.core()),
+    current.configCheck(),
+    auditCheck(audit.value.status(), settings.audit.required),
+    ...storeChecks(opened.value),
+  ];
   const listeners = await openListeners(config, { handle, checks, metrics, log });
   if (!listeners.ok) {
     await current.close();
-    await audit.value.close();
+    await closeStores();
     return listeners;
   }
   const watch = watchConfig(config, (outcome) => void current.replace(outcome));
@@ -102,7 +121,7 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
       clearInterval(queue);
       await listeners.value.close();
       await current.close();
-      await audit.value.close();
+      await closeStores();
     },
   });
 }

@@ -275,6 +275,57 @@ describe('VEX beside what Trivy itself makes of it', () => {
     ['a package for a product', () => [statement({ products: products(purl) })], true, false],
     ['no reason', () => [statement({ products: products(product(), purl), justification: undefined })], true, false],
     ['the status fixed', () => [statement({ products: products(product(), purl), status: 'fixed', justification: undefined })], true, false],
+    [
+      'the status under_investigation',
+      () => [statement({ products: products(product(), purl), status: 'under_investigation', justification: undefined })],
+      false,
+      false,
+    ],
+    [
+      'an impact statement for a reason',
+      () => [statement({ products: products(product(), purl), justification: undefined, impact_statement: 'never called' })],
+      true,
+      true,
+    ],
+    ['an alias', () => [statement({ products: products(product(), purl), vulnerability: { name: 'GHSA-1', aliases: ['CVE-2026-1002'] } })], true, true],
+    ['another vulnerability', () => [statement({ products: products(product(), purl), vulnerability: { name: 'CVE-2026-1001' } })], false, false],
+    ['another repository', () => [statement({ products: products(product().replace('acme%2Fdebian', 'acme%2Fother'), purl) })], false, false],
+    ['another architecture', () => [statement({ products: products(product('&arch=arm64'), purl) })], false, false],
+    ['its architecture', () => [statement({ products: products(product('&arch=amd64'), purl) })], true, true],
+    ['no repository', () => [statement({ products: products(product().replace(/\?.*/, ''), purl) })], true, true],
+    ['the package without a version', () => [statement({ products: products(product(), 'pkg:deb/debian/libssl3') })], true, true],
+    [
+      'the package with its qualifiers in another order',
+      () => [statement({ products: products(product(), 'pkg:deb/debian/libssl3@3.0.1-1?distro=debian-12.8&arch=amd64') })],
+      true,
+      true,
+    ],
+    [
+      'the package in another distribution',
+      () => [statement({ products: products(product(), 'pkg:deb/debian/libssl3@3.0.1-1?distro=debian-11') })],
+      false,
+      false,
+    ],
+    ['the package in another version', () => [statement({ products: products(product(), 'pkg:deb/debian/libssl3@3.0.2-1') })], false, false],
+    [
+      'a newer statement that takes it back, standing last',
+      () => [
+        statement({ products: products(product(), purl) }),
+        statement({ products: products(product(), purl), status: 'affected', justification: undefined, timestamp: '2026-11-02T00:00:00Z' }),
+      ],
+      false,
+      false,
+    ],
+    [
+      'a newer statement that takes it back, standing first',
+      () => [
+        statement({ products: products(product(), purl), status: 'affected', justification: undefined, timestamp: '2026-11-02T00:00:00Z' }),
+        statement({ products: products(product(), purl) }),
+      ],
+      false,
+      false,
+    ],
+    ['a time in the future', () => [statement({ products: products(product(), purl), timestamp: '2999-01-01T00:00:00Z' })], true, false],
     ['the status affected', () => [statement({ products: products(product(), purl), status: 'affected', justification: undefined })], false, false],
   ];
 

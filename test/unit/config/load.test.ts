@@ -52,6 +52,7 @@ describe('without a configuration file', () => {
         store: { kind: 'jsonl', path: 'state/audit' },
         required: false,
         retention: { allow: 2_592_000_000, deny: 31_536_000_000 },
+        maxBytes: 1_073_741_824,
         sinks: [{ kind: 'stdout' }],
       },
       cluster: null,

@@ -19,6 +19,7 @@ const platform: PlatformImage = {
 const scan: Scan = {
   source: 'reports',
   platform: 'linux/amd64',
+  digest: digestOf('nginx'),
   state: 'evaluated',
   signer: null,
   scanner: 'trivy',
