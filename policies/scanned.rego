@@ -25,14 +25,14 @@ deny contains finding(image, "unscanned", "it is not known for which platforms i
 deny contains finding(image, "unscanned", text, []) if {
 	some image in input.images
 	some platform in image.platforms
-	count(scans.evaluated(image, platform.platform)) == 0
-	text := sprintf("%s is unscanned: %s", [platform.platform, why(image, platform.platform)])
+	count(scans.evaluated(image, platform)) == 0
+	text := sprintf("%s is unscanned: %s", [platform.platform, why(image, platform)])
 }
 
 deny contains finding(image, "severe", text, ids) if {
 	some image in input.images
 	some platform in image.platforms
-	some scan in scans.evaluated(image, platform.platform)
+	some scan in scans.evaluated(image, platform)
 	found := scans.severe(scan, severities)
 	count(found) > 0
 	ids := sort({entry.id | some entry in found})
@@ -58,7 +58,7 @@ deny contains finding(image, "incomplete", text, []) if {
 deny contains finding(image, "stale", text, []) if {
 	some image in input.images
 	some platform in image.platforms
-	evaluated := scans.evaluated(image, platform.platform)
+	evaluated := scans.evaluated(image, platform)
 	count(evaluated) > 0
 	every scan in evaluated {
 		count(stale(scan)) > 0

@@ -6,13 +6,13 @@ platform := "linux/amd64"
 
 zero := {"CRITICAL": 0, "HIGH": 0, "MEDIUM": 0, "LOW": 0, "UNKNOWN": 0}
 
-clean := {"source": "reports", "platform": platform, "state": "evaluated", "endOfLife": false, "counts": zero, "findings": []}
+clean := {"source": "reports", "platform": platform, "digest": "sha256:a", "state": "evaluated", "endOfLife": false, "counts": zero, "findings": []}
 
 image(scans) := {
 	"container": "web",
 	"role": "container",
 	"written": "acme/app:1",
-	"platforms": [{"platform": platform}],
+	"platforms": [{"platform": platform, "digest": "sha256:a"}],
 	"scans": scans,
 }
 
@@ -68,22 +68,28 @@ test_no_source_is_unscanned if {
 
 test_each_state_is_reported_as_what_it_is if {
 	every state, words in data.lib.scans.meaning {
-		finding := only([{"source": "harbor", "platform": platform, "state": state, "reason": "because"}])
+		finding := only([{"source": "harbor", "platform": platform, "digest": "sha256:a", "state": state, "reason": "because"}])
 		finding.id == "unscanned"
 		contains(finding.msg, sprintf("harbor %s: because", [words]))
 	}
 }
 
 test_one_evaluated_source_is_enough if {
-	count(denials([clean, {"source": "harbor", "platform": platform, "state": "unavailable", "reason": "no answer"}])) == 0
+	count(denials([clean, {"source": "harbor", "platform": platform, "digest": "sha256:a", "state": "unavailable", "reason": "no answer"}])) == 0
 }
 
 test_one_severe_source_is_enough_to_deny if only([clean, object.union(found([cve("CVE-1", "HIGH")]), {"source": "harbor"})]).id == "severe"
 
 test_every_platform_needs_a_result if {
-	both := object.union(image([clean]), {"platforms": [{"platform": platform}, {"platform": "linux/arm64"}]})
+	both := object.union(image([clean]), {"platforms": [{"platform": platform, "digest": "sha256:a"}, {"platform": "linux/arm64", "digest": "sha256:b"}]})
 	some finding in scanned.deny with input as {"images": [both]}
 	contains(finding.msg, "linux/arm64 is unscanned")
+}
+
+test_a_result_of_another_image_for_the_platform_does_not_count if {
+	both := object.union(image([clean]), {"platforms": [{"platform": platform, "digest": "sha256:a"}, {"platform": platform, "digest": "sha256:c"}]})
+	found := scanned.deny with input as {"images": [both]}
+	{finding.id | some finding in found} == {"unscanned"}
 }
 
 test_unknown_platforms_are_denied if {

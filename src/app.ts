@@ -11,6 +11,7 @@ import type { Log } from './domain/log.ts';
 import type { RecordKeeper } from './domain/record.ts';
 import { createFacts } from './evidence/cache.ts';
 import { createIds } from './identifiers.ts';
+import { probe } from './probe.ts';
 import { serve } from './serve.ts';
 import { version } from './version.ts';
 
@@ -56,7 +57,12 @@ export async function createApp(config: LoadedConfig, { log }: { readonly log: L
       const built = await core();
       return built.ok ? verifyImage(built.value, image) : built;
     },
+    async rules() {
+      const built = await opened;
+      return built?.ok ? built.value.policies.status().policies : [];
+    },
     serve: () => serve(config, { log, version }),
+    probe: () => probe(config, noRecord),
     async close() {
       const built = await opened;
       if (built?.ok) await built.value.close();
@@ -85,11 +91,11 @@ function describeLook(source: EvidenceSource, { evidence, reference }: JudgedIma
     source.stage === 'signatures'
       ? evidence.signatures
           .filter(({ signer }) => signer === source.name)
-          .map(({ layout, keyId, identity }) => `verified (${layout}, ${keyId === null ? `identity ${identity ?? 'unknown'}` : `key ${keyId.slice(0, 12)}`})`)
+          .map(({ layout, keyId, identity }) => `verified (${layout}, ${keyId === null ? `identity ${identity ?? 'unknown'}` : `key ${keyId}`})`)
       : evidence.scans.filter((scan) => scan.source === source.name).map((scan) => `${scan.platform}: ${scan.state}`);
   const refused = own(evidence.rejected).map(({ layout, code, message }) => `refused${layout === null ? '' : ` (${layout})`}: ${code}: ${message}`);
   const unseen = own(evidence.faults).map(({ code, message }) => `could not look: ${code}: ${message}`);
   const all = [...good, ...refused, ...unseen];
-  const where = reference === null ? '' : `${reference.registry}/${reference.repository}`;
+  const where = source.where ?? (reference === null ? '' : `${reference.registry}/${reference.repository}`);
   return { stage: source.stage, source: `${source.name} (${source.kind})`, where, outcome: all.length === 0 ? 'found none' : all.join('; ') };
 }

@@ -51,7 +51,7 @@ const assembledImages = 2_000;
 /** Builds the line. CONFIG_INVALID for what only shows when it is used: a key that is no key, an unusable CA. */
 export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise<Outcome<Core>> {
   const { settings } = config;
-  const mirrors = compileMirrors(settings.mirrors);
+  const mirrors = compileMirrors(settings.mirrors, settings.region);
   if (!mirrors.ok) return mirrors;
   const keychain = await openKeychain(config);
   if (!keychain.ok) return keychain;
@@ -131,12 +131,12 @@ async function openKeychain(config: LoadedConfig): Promise<Outcome<Keychain>> {
 async function openRegistry(config: LoadedConfig, keychain: Keychain, parts: CoreParts): Promise<Outcome<RegistryClient>> {
   const listed = config.settings.registries;
   const hosts = [];
-  for (const { host, plainHTTP, caFile, alsoHosts } of listed ?? []) {
+  for (const { host, endpoint, plainHTTP, caFile, alsoHosts } of listed ?? []) {
     const ca = caFile === null ? good(null) : await config.file(caFile);
     if (!ca.ok) return ca;
     if (ca.value !== null && !holdsCertificates(ca.value))
       return bad('CONFIG_INVALID', `the caFile of registry ${host} holds no PEM certificate, or one that can not be read`);
-    hosts.push({ host, plainHTTP, ca: ca.value === null ? null : Buffer.from(ca.value).toString('utf8'), alsoHosts });
+    hosts.push({ host, endpoint, plainHTTP, ca: ca.value === null ? null : Buffer.from(ca.value).toString('utf8'), alsoHosts });
   }
   return good(
     createRegistry({

@@ -2,13 +2,13 @@
 import { hostname } from 'node:os';
 import type { LineEvent } from './admission/line.ts';
 import { decodeReview, encodeReview } from './admission/review.ts';
-import { createAudit, type Sink, type SinkKind, sinkKinds } from './audit/index.ts';
+import { type AuditStatus, createAudit, type Sink, type SinkKind, sinkKinds } from './audit/index.ts';
 import type { ClusterApi } from './cluster/api.ts';
 import { connectCluster } from './cluster/client.ts';
 import { formatConfigFault, type LoadedConfig, watchConfig } from './config/index.ts';
 import { buildCore, type Core, type CoreParts } from './core.ts';
 import { deadlineIn } from './domain/deadline.ts';
-import { type Fault, type FaultCode, good, type Outcome, publicFault } from './domain/fault.ts';
+import { type FaultCode, good, type Outcome, publicFault } from './domain/fault.ts';
 import type { Log } from './domain/log.ts';
 import { safeText } from './domain/text.ts';
 import { createFacts } from './evidence/cache.ts';
@@ -51,9 +51,11 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     replica: hostname(),
     build: version,
     retention: settings.audit.retention,
+    maxBytes: settings.audit.maxBytes,
     clock: Date.now,
     log,
     onLoss: (records) => metrics.auditLost(records),
+    onRemoval: (entries) => metrics.auditRemoved(entries),
   });
   if (!audit.ok) return audit;
 
@@ -104,7 +106,11 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     return listeners;
   }
   const watch = watchConfig(config, (outcome) => void current.replace(outcome));
-  const queue = setInterval(() => metrics.auditQueue(audit.value.status().queue), 1_000);
+  const queue = setInterval(() => {
+    const { bytes, queue: length } = audit.value.status();
+    metrics.auditQueue(length);
+    metrics.auditBytes(bytes);
+  }, 1_000);
   queue.unref();
 
   return good({
@@ -244,9 +250,14 @@ function policyCheck({ policies }: Core): ReadinessCheck {
   return { name: 'policies', ready: true, reason: `${loaded.length} in force, revision ${revision.slice(0, 12)}${newest}` };
 }
 
-function auditCheck(status: { readonly fault: Fault | null }, required: boolean): ReadinessCheck {
-  if (status.fault === null) return { name: 'audit', ready: true, reason: 'records are kept' };
-  return { name: 'audit', ready: !required, reason: status.fault.message };
+/** Of what the records may take, from where on it is said that older ones go. */
+const nearlyFull = 0.9;
+
+function auditCheck({ bytes, fault: broken, maxBytes, removed }: AuditStatus, required: boolean): ReadinessCheck {
+  if (broken !== null) return { name: 'audit', ready: !required, reason: broken.message };
+  if (bytes < nearlyFull * maxBytes) return { name: 'audit', ready: true, reason: 'records are kept' };
+  const share = Math.floor((100 * bytes) / maxBytes);
+  return { name: 'audit', ready: true, reason: `records are kept, and take ${share} % of audit.maxBytes: the oldest go, ${removed} files so far` };
 }
 
 function count(metrics: Metrics, event: LineEvent): void {

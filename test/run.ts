@@ -13,6 +13,7 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import { describeCheck, runChecks } from '../tools/check.ts';
 import { installTool, type ToolName, toolPath, tools } from '../tools/install.ts';
+import { installRedisServer } from '../tools/redis.ts';
 import { addCounts, type Counts, counts, describeCounts, exitCodeOf } from './counts.ts';
 import { countsFileVariable } from './reporter.ts';
 
@@ -58,6 +59,7 @@ async function installTools(): Promise<Counts> {
   if (missing.length > 0)
     say(`${missing.length} of ${names.length} tools have to be built, once: about ${missing.reduce((sum, name) => sum + tools[name].cold, 0)} s`);
   for (const name of names) await installTool(name, say);
+  await installRedisServer(say);
   const apiserver = toolPath('kube-apiserver');
   const { stdout } = await promisify(execFile)(apiserver, ['--version']);
   say(`kube-apiserver ${stdout.trim().replace(/^Kubernetes /, '')} at ${apiserver}`);

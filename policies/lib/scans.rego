@@ -16,8 +16,17 @@ meaning := {
 	"inconclusive": "has a result that says nothing about this image",
 }
 
-# Scans of one platform of an image.
-of_platform(image, platform) := [scan | some scan in image.scans; scan.platform == platform]
+# Scans of one platform of an image, one of `image.platforms`: by the digest of its manifest, since two images may bear the name of one
+# platform.
+of_platform(image, platform) := [scan | some scan in image.scans; is_of(scan, platform)]
+
+is_of(scan, platform) if scan.digest == platform.digest
+
+# A document recorded before scans told a digest.
+is_of(scan, platform) if {
+	object.get(scan, "digest", null) == null
+	scan.platform == platform.platform
+}
 
 evaluated(image, platform) := [scan | some scan in of_platform(image, platform); scan.state == "evaluated"]
 

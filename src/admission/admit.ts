@@ -1,7 +1,7 @@
 import type { AdmissionAnswer, AdmissionRequest, Mode } from '../domain/admission.ts';
 import type { Deadline } from '../domain/deadline.ts';
 import { type Answered, decide } from '../domain/decision.ts';
-import { fault } from '../domain/fault.ts';
+import { bad, type FaultCode, fault } from '../domain/fault.ts';
 import type { ContainerImage, Workload } from '../domain/workload.ts';
 import { createAnswerer } from './answer.ts';
 import { describeReview, imagesToJudge, isOverloaded, wanted } from './describe.ts';
@@ -90,10 +90,23 @@ export function createLine(parts: LineParts): Line {
 
   const check = async (request: AdmissionRequest, deadline: Deadline): Promise<(Judged & Answered) | null> => {
     const workload = wanted(request);
-    if (workload === null || workload.images.length === 0) return null;
-    const judged = await judge(request, workload, imagesToJudge(request, workload), 'place', deadline);
+    if (workload === null) return null;
+    const isPod = request.kind === 'v1/Pod';
+    // As in validate: its owner is judged in its place, and its Pods will be.
+    if (!isPod && (workload.owner !== null || parts.modes.ofWorkload(request.namespace) === null)) return null;
     const mode = parts.modes.of(request.namespace);
-    return { ...judged, mode, answered: answerUnder(mode, judged.decision.decision) };
+    const images = imagesToJudge(request, workload);
+    const under = (judged: Judged): Judged & Answered => ({ ...judged, mode, answered: answerUnder(mode, judged.decision.decision) });
+    const refused = (code: FaultCode, message: string): Judged & Answered => {
+      const { decision, findings } = decide([], bad(code, message), parts.rules);
+      const named = findings.map((finding) => ({ ...finding, id: 'request' }));
+      return under({ owner: workload.owner, now: clock(), images: [], judgement: null, decision: { decision, findings: named }, timings: {} });
+    };
+    // The API server takes a Deployment without images, yet no Pod comes of it that /validate would let in.
+    if (images.length === 0) return refused('REVIEW_INVALID', 'it has no image to judge');
+    if (isOverloaded(workload)) return refused('LIMIT_EXCEEDED', 'more than 256 labels or annotations');
+    if (images.length > mostImages) return refused('LIMIT_EXCEEDED', `more than ${mostImages} images`);
+    return under(await judge(request, workload, images, 'place', deadline));
   };
 
   /** Images to references, references to evidence, evidence to a decision. */

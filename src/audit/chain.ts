@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
-import { canonicalText } from '../domain/canonical.ts';
+import { canonicalText, type Renderable } from '../domain/canonical.ts';
+import { property, text } from '../domain/json.ts';
 import type { Link, Unhashed, Writer } from './record.ts';
 
 /** An entry of a chain, by which others refer to it. */
@@ -8,6 +9,21 @@ export interface ChainPoint {
   readonly sequence: number;
   /** Hex SHA-256 over the entry's canonical form without `hash`. */
   readonly hash: string;
+}
+
+/** A line of a segment as it was parsed; undefined for one that is not JSON. */
+export function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where an entry stands, as it says itself; null for what is none. */
+export function pointOfEntry(value: unknown): ChainPoint | null {
+  const [chain, stated, sequence] = [text(property(value, 'chain')), text(property(value, 'hash')), property(value, 'sequence')];
+  return chain === null || stated === null || typeof sequence !== 'number' || !Number.isSafeInteger(sequence) ? null : { chain, sequence, hash: stated };
 }
 
 /** The hash that a chain's first entry has before it. */
@@ -58,23 +74,24 @@ export class Chain {
  * A chain's first entry. It ties the chain to the last entry of the one before that is on disk here; null where there is none.
  */
 export function renderOpening(link: Link, writer: Writer, previous: ChainPoint | null, time: number): Unhashed {
-  const before = canonicalText({ build: writer.build, chain: link.chain });
-  const after = canonicalText({
-    opens: { previous: previous && { chain: previous.chain, hash: previous.hash, sequence: previous.sequence } },
-    previousHash: link.previousHash,
-    replica: writer.replica,
-    schema: 1,
-    sequence: link.sequence,
-    time: new Date(time).toISOString(),
-  });
-  return { before: before.slice(0, -1), after: after.slice(1) };
+  return renderEvent(link, writer, { opens: { previous: previous && renderPoint(previous) } }, time);
 }
 
 /** Tells, within the chain, how many decisions before it could not be recorded. */
 export function renderLoss(link: Link, writer: Writer, lost: number, time: number): Unhashed {
+  return renderEvent(link, writer, { lost }, time);
+}
+
+/** An entry, as others refer to it. */
+export function renderPoint({ chain, hash, sequence }: ChainPoint): Renderable {
+  return { chain, hash, sequence };
+}
+
+/** An entry that is no decision. The keys of `event` sort after `hash`. */
+export function renderEvent(link: Link, writer: Writer, event: { readonly [key: string]: Renderable }, time: number): Unhashed {
   const before = canonicalText({ build: writer.build, chain: link.chain });
   const after = canonicalText({
-    lost,
+    ...event,
     previousHash: link.previousHash,
     replica: writer.replica,
     schema: 1,

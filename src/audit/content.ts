@@ -1,15 +1,8 @@
-import { hash } from 'node:crypto';
 import { canonicalJson } from '../domain/canonical.ts';
 import type { Evidence, JudgedImage } from '../domain/evidence.ts';
 import { isObject, property } from '../domain/json.ts';
-
-/** Findings or a predicate, kept once and referred to as `{"sha256": HEX}`. */
-export interface Content {
-  /** Hex SHA-256 of the text. */
-  readonly sha256: string;
-  /** Canonical JSON. */
-  readonly text: string;
-}
+import { type Content, contentOf, referredTo } from './reference.ts';
+import { freeTexts, slimReview } from './reviewContent.ts';
 
 /** A policy input whose large parts are referred to. */
 export interface SlimInput {
@@ -29,10 +22,20 @@ interface Part {
 }
 
 /**
- * Takes the findings of scans and the predicates of attestations out of a policy input, those that are longer than is worth
- * repeating, and refers to them. The rest of the text stays as it is, byte for byte; restoreInput undoes it.
+ * Takes what is long out of a policy input, and refers to it: findings of scans, predicates of attestations, labels and annotations.
+ * restoreInput undoes it.
  */
 export function slimInput(input: string, images: readonly JudgedImage[]): SlimInput {
+  const evidence = slimEvidence(input, images);
+  const review = slimReview(evidence.text);
+  return review.contents.length === 0 ? evidence : { text: review.text, contents: [...evidence.contents, ...review.contents] };
+}
+
+/**
+ * Takes the findings of scans and the predicates of attestations out of a policy input, those that are longer than is worth
+ * repeating, and refers to them. The rest of the text stays as it is, byte for byte.
+ */
+function slimEvidence(input: string, images: readonly JudgedImage[]): SlimInput {
   // Most inputs hold nothing large: then nothing is looked through, let alone parsed.
   if (input.length <= longestInline && !input.includes('"sha256"')) return { text: input, contents: [] };
   const contents: Content[] = [];
@@ -55,7 +58,12 @@ export function slimInput(input: string, images: readonly JudgedImage[]): SlimIn
 
 /** The input as it was, or null when a content that it refers to is not at hand. */
 export function restoreInput(slim: string, contents: ReadonlyMap<string, string>): string | null {
-  const input: unknown = JSON.parse(slim);
+  const recorded: unknown = JSON.parse(slim);
+  // Of a record that would be too long, the input as a whole is a content, with references within.
+  const outer = referredTo(recorded);
+  const text = outer === null ? null : contents.get(outer);
+  if (text === undefined) return null;
+  const input: unknown = text === null ? recorded : JSON.parse(text);
   let whole = true;
   const restored = replaceParts(input, (value) => {
     const sha256 = referredTo(value);
@@ -65,12 +73,6 @@ export function restoreInput(slim: string, contents: ReadonlyMap<string, string>
     return text === undefined ? value : JSON.parse(text);
   });
   return whole ? canonicalJson(restored) : null;
-}
-
-/** The hash that a value is a reference by, if it is one. */
-function referredTo(value: unknown): string | null {
-  const sha256 = property(value, 'sha256');
-  return isObject(value) && Object.keys(value).length === 1 && typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256) ? sha256 : null;
 }
 
 /** All references of a recorded input. */
@@ -103,26 +105,35 @@ function partsOf({ evidence }: JudgedImage): readonly Part[] | 'ambiguous' {
 function partOf(key: string, value: unknown): Part[] {
   const text = canonicalJson(value);
   if (text.length <= longestInline) return [];
-  const content = { sha256: hash('sha256', text), text };
+  const content = contentOf(text);
   return [{ old: `"${key}":${text}`, new: `"${key}":${canonicalJson({ sha256: content.sha256 })}`, content }];
 }
 
 /** The slow way, for an input that does not hold its parts as the evidence has them: exceptions change findings, for one. */
 function slimParsed(input: string): SlimInput {
   const contents: Content[] = [];
-  const slim = replaceParts(JSON.parse(input), (value) => {
+  const slim = replaceEvidence(JSON.parse(input), (value) => {
     const text = canonicalJson(value);
     // A predicate that looks like a reference is itself referred to, so that no reference is ever anything else.
     if (text.length <= longestInline && referredTo(value) === null) return value;
-    const content = { sha256: hash('sha256', text), text };
+    const content = contentOf(text);
     contents.push(content);
     return { sha256: content.sha256 };
   });
   return { text: canonicalJson(slim), contents };
 }
 
-/** A copy of an input with each `images[].attestations[].predicate` and `images[].scans[].findings` replaced. */
+/** A copy of an input with everything replaced that may be a reference. */
 function replaceParts(input: unknown, replace: (value: unknown) => unknown): unknown {
+  const replaced = replaceEvidence(input, replace);
+  const review = property(replaced, 'review');
+  if (!isObject(replaced) || !isObject(review)) return replaced;
+  const texts = freeTexts.filter((key) => Object.hasOwn(review, key)).map((key) => [key, replace(review[key])] as const);
+  return { ...replaced, review: { ...review, ...Object.fromEntries(texts) } };
+}
+
+/** A copy of an input with each `images[].attestations[].predicate` and `images[].scans[].findings` replaced. */
+function replaceEvidence(input: unknown, replace: (value: unknown) => unknown): unknown {
   const within = (value: unknown, list: string, each: (entry: unknown) => unknown): unknown => {
     const entries = property(value, list);
     return isObject(value) && Array.isArray(entries) ? { ...value, [list]: entries.map(each) } : value;

@@ -2,12 +2,16 @@ import { ulid } from 'ulidx';
 import { bad, type Fault, fault, good, type Outcome } from '../domain/fault.ts';
 import type { Kept, RecordDraft, RecordKeeper } from '../domain/record.ts';
 import { Chain, type Chained, type ChainPoint, renderLoss, renderOpening, seal } from './chain.ts';
+import { KeptRecord } from './keptRecord.ts';
+import { limitsWithin, removeAbove } from './limits.ts';
 import type { AuditLog } from './log.ts';
 import { draftRecord, renderRecord, type Writer } from './record.ts';
-import { findLastEntry, removeSegments } from './segments.ts';
+import { type Removal, renderRemoval } from './removal.ts';
+import { Retention } from './retention.ts';
+import { findLastEntry, surveySegments } from './segments.ts';
 import type { Sink } from './sinks/index.ts';
 import { SinkQueue } from './sinks/queue.ts';
-import { type Batch, Spool, type SpoolLimits, spoolLimits } from './spool.ts';
+import { type Batch, Spool, type SpoolLimits } from './spool.ts';
 
 export type { AuditLog } from './log.ts';
 export { type Sink, type SinkKind, sinkKinds } from './sinks/index.ts';
@@ -20,11 +24,15 @@ export interface AuditOptions extends Writer {
   readonly required: boolean;
   /** Milliseconds; segments are removed when they are older than the longest. */
   readonly retention: { readonly allow: number; readonly deny: number };
+  /** Bytes of the folder at most. Segments are removed before it has as many; where none can be, records are lost. */
+  readonly maxBytes: number;
   /** Milliseconds since the epoch. */
   clock(): number;
   readonly log: AuditLog;
   /** Told how many records could not be kept at all. */
   onLoss?(records: number): void;
+  /** Told of each segment that was removed, and how many entries it had. */
+  onRemoval?(entries: number): void;
   readonly limits?: Partial<SpoolLimits>;
 }
 
@@ -38,6 +46,11 @@ export interface AuditStatus {
   /** The entry that was chained last. */
   readonly chain: ChainPoint;
   readonly directory: string;
+  /** Bytes of the folder, with what is on its way there; and at most. */
+  readonly bytes: number;
+  readonly maxBytes: number;
+  /** Segments that this process removed. */
+  readonly removed: number;
   readonly sinks: readonly { readonly name: string; readonly lost: number }[];
 }
 
@@ -71,14 +84,17 @@ async function findPrevious({ directory, log }: AuditOptions): Promise<ChainPoin
   }
 }
 
-const cleanEvery = 60 * 60_000;
+/** Milliseconds between looks at the folder. */
+const cleanEvery = 5_000;
 
 class ChainedAudit implements Audit {
   readonly #options: AuditOptions;
   readonly #chain: Chain;
   readonly #spool: Spool;
   readonly #sinks: readonly SinkQueue[];
+  readonly #retention: Retention;
   readonly #clean: NodeJS.Timeout;
+  #removed = 0;
   /** Contents that the segment of this epoch holds already. */
   #contents = new Set<string>();
   #epoch = 0;
@@ -90,23 +106,41 @@ class ChainedAudit implements Audit {
     this.#options = options;
     this.#chain = new Chain(ulid(options.clock()));
     this.#sinks = options.sinks.map((sink) => new SinkQueue(sink, options.log));
+    const limits = { ...limitsWithin(options.maxBytes), ...options.limits };
     this.#spool = new Spool({
       directory: options.directory,
       chain: this.#chain.id,
       log: options.log,
-      limits: { ...spoolLimits, ...options.limits },
+      limits,
       onBatch: (lines, entries) => {
         for (const sink of this.#sinks) sink.send(lines, entries);
       },
     });
-    this.#clean = setInterval(() => void this.#removeOld(), cleanEvery);
+    this.#retention = new Retention({
+      directory: options.directory,
+      longest: Math.max(options.retention.allow, options.retention.deny),
+      target: removeAbove(limits),
+      log: options.log,
+      clock: options.clock,
+      isOpen: (name) => name.startsWith(this.#chain.id) && name >= this.#spool.oldestOpen,
+      tell: (removal) => this.#tellRemoval(removal),
+      counted: (bytes) => this.#spool.recount(bytes),
+      removed: ({ bytes }, entries) => {
+        this.#removed += 1;
+        this.#spool.free(bytes);
+        options.onRemoval?.(entries);
+      },
+    });
+    this.#clean = setInterval(() => void this.#retention.run(), cleanEvery);
     this.#clean.unref();
   }
 
   async open(previous: ChainPoint | null): Promise<Outcome<void>> {
-    const batch = this.#append(seal(renderOpening(this.#chain.next, this.#options, previous, this.#options.clock())), '');
+    this.#spool.begin(await this.#bytesBefore());
+    const batch = this.#append(seal(renderOpening(this.#chain.next, this.#options, previous, this.#options.clock())), '', true);
     const durable = batch === null ? bad('AUDIT_UNAVAILABLE', 'the audit spool takes no records') : await this.#spool.durable(batch);
-    if (durable.ok) await this.#removeOld();
+    // Where the disk is full, this may be what it takes.
+    await this.#retention.run();
     return durable;
   }
 
@@ -114,14 +148,17 @@ class ChainedAudit implements Audit {
     try {
       const drafted = draftRecord(draft);
       const epoch = this.#spool.turnSegment();
-      if (epoch !== this.#epoch) this.#contents = new Set();
+      if (epoch !== this.#epoch) {
+        this.#contents = new Set();
+        void this.#retention.run();
+      }
       this.#epoch = epoch;
       this.#tellLoss();
       const entry = seal(renderRecord(drafted, this.#chain.next, this.#options));
       const fresh = drafted.contents.filter(({ sha256 }, i, all) => !this.#contents.has(sha256) && all.findIndex((c) => c.sha256 === sha256) === i);
       const contents = fresh.map(({ sha256, text }) => `{"content":"${sha256}","value":${text}}\n`).join('');
       const batch = this.#untold > 0 ? null : this.#append(entry, contents);
-      if (batch === null) return this.#lose(draft.id, entry.hash, 'more audit records wait for the disk than can be held');
+      if (batch === null) return this.#lose(draft.id, entry.hash, 'more audit records than can be held wait for the disk, or the folder has as many as it may');
       for (const { sha256 } of fresh) this.#contents.add(sha256);
       return new KeptRecord(draft.id, entry.hash, batch, this.#spool);
     } catch (cause) {
@@ -137,6 +174,9 @@ class ChainedAudit implements Audit {
       fault: this.#spool.fault,
       chain: this.#chain.point,
       directory: this.#options.directory,
+      bytes: this.#spool.bytes,
+      maxBytes: this.#options.maxBytes,
+      removed: this.#removed,
       sinks: this.#sinks.map(({ name, lost }) => ({ name, lost })),
     };
   }
@@ -151,8 +191,8 @@ class ChainedAudit implements Audit {
     await Promise.all(this.#sinks.map((sink) => sink.close()));
   }
 
-  #append(entry: Chained, contents: string): Batch | null {
-    const batch = this.#spool.append(contents + entry.line);
+  #append(entry: Chained, contents: string, urgent = false): Batch | null {
+    const batch = this.#spool.append(contents + entry.line, urgent);
     // What could not be taken leaves no gap: the next entry gets its place.
     if (batch !== null) this.#chain.add(entry);
     return batch;
@@ -166,7 +206,10 @@ class ChainedAudit implements Audit {
   }
 
   #lose(id: string, hash: string, message: string): Kept {
-    if (this.#untold === 0) this.#options.log.error({ id, code: 'AUDIT_UNAVAILABLE' }, message);
+    if (this.#untold === 0) {
+      this.#options.log.error({ id, code: 'AUDIT_UNAVAILABLE' }, message);
+      void this.#retention.run();
+    }
     this.#untold += 1;
     this.#count(1);
     return { id, hash, durable: Promise.resolve({ ok: false, fault: fault('AUDIT_UNAVAILABLE', message) }) };
@@ -177,32 +220,22 @@ class ChainedAudit implements Audit {
     this.#options.onLoss?.(records);
   }
 
-  async #removeOld(): Promise<void> {
-    const { clock, directory, log, retention } = this.#options;
+  async #bytesBefore(): Promise<number> {
     try {
-      const removed = await removeSegments(directory, clock() - Math.max(retention.allow, retention.deny), this.#spool.current);
-      if (removed.length > 0) log.info({ segments: removed }, 'audit segments past their retention were removed');
-    } catch (cause) {
-      log.warn({ directory, cause: String(cause) }, 'old audit segments can not be removed');
+      return (await surveySegments(this.#options.directory)).reduce((sum, { bytes }) => sum + bytes, 0);
+    } catch {
+      // No folder yet, or one that can't be read: whoever writes to it says so.
+      return 0;
     }
   }
-}
 
-/** Asking for `durable` hurries the record to the disk; one that nobody waits for goes there with the next that somebody does. */
-class KeptRecord implements Kept {
-  readonly id: string;
-  readonly hash: string;
-  readonly #batch: Batch;
-  readonly #spool: Spool;
-
-  constructor(id: string, hash: string, batch: Batch, spool: Spool) {
-    this.id = id;
-    this.hash = hash;
-    this.#batch = batch;
-    this.#spool = spool;
-  }
-
-  get durable(): Promise<Outcome<void>> {
-    return this.#spool.durable(this.#batch);
+  /** Room is made even where the disk takes nothing: that may be what it lacks. Then the log alone says so until it works again. */
+  async #tellRemoval(removal: Removal): Promise<boolean> {
+    // In the segment that is written now, whose contents are still counted: no new one is begun for this.
+    const entry = seal(renderRemoval(this.#chain.next, this.#options, removal, this.#options.clock()));
+    const batch = this.#append(entry, '', true);
+    if (batch === null) return false;
+    await this.#spool.durable(batch);
+    return true;
   }
 }

@@ -2,7 +2,9 @@ import { canonicalText, type Renderable, Rendered } from '../domain/canonical.ts
 import type { WeighedFinding } from '../domain/decision.ts';
 import type { Evidence, JudgedImage, Rejection, Scan, StageFault } from '../domain/evidence.ts';
 import type { RecordDraft } from '../domain/record.ts';
-import { type Content, slimInput } from './content.ts';
+import { slimInput } from './content.ts';
+import { fitRecord } from './fit.ts';
+import type { Content } from './reference.ts';
 
 /** Who writes the records. */
 export interface Writer {
@@ -29,6 +31,7 @@ export interface Unhashed {
 /** A decision, rendered but for its place in the chain. */
 export interface Drafted {
   readonly draft: RecordDraft;
+  readonly findings: Rendered;
   readonly images: Rendered;
   readonly input: Rendered;
   readonly contents: readonly Content[];
@@ -37,11 +40,17 @@ export interface Drafted {
 /** Renders what takes long and does not depend on the place in the chain. */
 export function draftRecord(draft: RecordDraft): Drafted {
   const slim = draft.input === null ? { text: 'null', contents: [] } : slimInput(draft.input, draft.images);
+  const fitted = fitRecord({
+    findings: canonicalText(draft.findings.map(renderFinding)),
+    images: canonicalText(draft.images.map((image) => renderImage(image, draft.findings))),
+    input: slim.text,
+  });
   return {
     draft,
-    images: new Rendered(canonicalText(draft.images.map((image) => renderImage(image, draft.findings)))),
-    input: new Rendered(slim.text),
-    contents: slim.contents,
+    findings: new Rendered(fitted.parts.findings),
+    images: new Rendered(fitted.parts.images),
+    input: new Rendered(fitted.parts.input),
+    contents: fitted.contents.length === 0 ? slim.contents : [...slim.contents, ...fitted.contents],
   };
 }
 
@@ -49,7 +58,7 @@ export function draftRecord(draft: RecordDraft): Drafted {
  * The record of a decision, schema 1, but for its hash. The input is kept whole: what policies may see of annotations is the
  * policy input's own allow-list. Of the object nothing else is kept, so no environment, no command, no Secret gets here.
  */
-export function renderRecord({ draft, images, input }: Drafted, link: Link, writer: Writer): Unhashed {
+export function renderRecord({ draft, findings, images, input }: Drafted, link: Link, writer: Writer): Unhashed {
   const { request } = draft;
   // Keys in canonical order, here and below: `hash` comes between the two halves.
   const before = canonicalText({
@@ -59,7 +68,7 @@ export function renderRecord({ draft, images, input }: Drafted, link: Link, writ
     configRevision: draft.configRevision,
     decision: draft.decision,
     exception: null,
-    findings: draft.findings.map(renderFinding),
+    findings,
   });
   const after = canonicalText({
     host: { dark: draft.host.dark.map(({ container, stage }) => ({ container, stage })), deadline: draft.host.deadline },
@@ -90,11 +99,19 @@ export function renderRecord({ draft, images, input }: Drafted, link: Link, writ
   return { before: before.slice(0, -1), after: after.slice(1) };
 }
 
+/** CVEs named at most: every container repeats them. All are among the findings of its scans, in the input. */
+export const mostCves = 100;
+
+/** The first of a list, and how many more there are. */
+function listCves(cves: readonly string[], key: string, omitted: string): { readonly [key: string]: Renderable } {
+  return cves.length <= mostCves ? { [key]: cves } : { [key]: cves.slice(0, mostCves), [omitted]: cves.length - mostCves };
+}
+
 function renderFinding(finding: WeighedFinding): Renderable {
   return {
     code: finding.code,
     container: finding.container,
-    cves: finding.cves,
+    ...listCves(finding.cves, 'cves', 'cvesOmitted'),
     decisive: finding.decisive,
     effect: finding.effect,
     id: finding.id,
@@ -112,7 +129,7 @@ function renderImage(image: JudgedImage, findings: readonly WeighedFinding[]): R
   return {
     admitted: image.admitted,
     container: container.container,
-    decidingCves: decidingCves(container.container, findings),
+    ...listCves(decidingCves(container.container, findings), 'decidingCves', 'decidingCvesOmitted'),
     faults: evidence.faults,
     lastKnownGood: evidence.lastKnownGood,
     mirror: image.mirror,

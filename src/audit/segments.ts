@@ -1,7 +1,6 @@
-import { open, readdir, stat, unlink } from 'node:fs/promises';
+import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { property, text } from '../domain/json.ts';
-import type { ChainPoint } from './chain.ts';
+import { type ChainPoint, parseLine, pointOfEntry } from './chain.ts';
 
 /** A file of the spool: `CHAIN.NUMBER.jsonl`. Names sort by the time their chain was opened, then by number. */
 const nameForm = /^([0-9A-HJKMNP-TV-Z]{26})\.(\d{6})\.jsonl$/;
@@ -38,15 +37,26 @@ export async function findLastEntry(directory: string): Promise<LastEntry> {
   return { point: null, torn };
 }
 
-/** Removes segments whose last change was before a time, but never one that is written now. Returns the names of those removed. */
-export async function removeSegments(directory: string, before: number, current: string): Promise<readonly string[]> {
-  const removed: string[] = [];
+/** A file of the spool, as it is found. */
+export interface Segment {
+  readonly name: string;
+  readonly chain: string;
+  readonly bytes: number;
+  /** Milliseconds since the epoch. */
+  readonly changed: number;
+}
+
+/** All segments in a folder, oldest first. */
+export async function surveySegments(directory: string): Promise<readonly Segment[]> {
+  const found: Segment[] = [];
   for (const name of await listSegments(directory)) {
-    if (name === current || (await stat(join(directory, name))).mtimeMs >= before) continue;
-    await unlink(join(directory, name));
-    removed.push(name);
+    // One that is removed meanwhile is none.
+    const state = await stat(join(directory, name)).catch(() => null);
+    if (state === null) continue;
+    const { size, mtimeMs } = state;
+    found.push({ name, chain: name.slice(0, 26), bytes: size, changed: mtimeMs });
   }
-  return removed;
+  return found;
 }
 
 function lastPoint(tail: string): ChainPoint | null {
@@ -74,13 +84,5 @@ async function readTail(path: string, longest: number): Promise<string> {
 
 /** null for what is no whole entry: a content, an empty or a broken line. */
 function pointOf(line: string): ChainPoint | null {
-  if (line === '') return null;
-  let entry: unknown;
-  try {
-    entry = JSON.parse(line);
-  } catch {
-    return null;
-  }
-  const [chain, hash, sequence] = [text(property(entry, 'chain')), text(property(entry, 'hash')), property(entry, 'sequence')];
-  return chain === null || hash === null || typeof sequence !== 'number' ? null : { chain, sequence, hash };
+  return line === '' ? null : pointOfEntry(parseLine(line));
 }

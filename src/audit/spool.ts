@@ -19,7 +19,9 @@ export interface SpoolLimits {
   /** Entries, and UTF-16 units, held at most until they are on disk. */
   readonly entries: number;
   readonly units: number;
-  /** UTF-16 units after which a new segment begins. */
+  /** Bytes of the folder, with what is on its way there, at most. */
+  readonly bytes: number;
+  /** Bytes after which a new segment begins. */
   readonly segment: number;
   /** Milliseconds that lines nobody waits for may stay unsynced, and between attempts while the disk fails. */
   readonly syncAfter: number;
@@ -32,6 +34,7 @@ export interface SpoolLimits {
 export const spoolLimits: SpoolLimits = {
   entries: 50_000,
   units: 128 << 20,
+  bytes: 1 << 30,
   segment: 64 << 20,
   syncAfter: 1000,
   retryAfter: 1000,
@@ -71,8 +74,9 @@ export class Spool {
   #unsynced: Batch[] = [];
   #entries = 0;
   #units = 0;
+  #bytes = 0;
   #segment = 0;
-  #segmentUnits = 0;
+  #segmentBytes = 0;
   #running: Promise<void> | null = null;
   #failing = false;
   #reported = false;
@@ -90,6 +94,11 @@ export class Spool {
     return this.#entries;
   }
 
+  /** Bytes of the folder, with what is on its way there. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** From the first attempt that failed to the first that succeeded again. */
   get fault(): Fault | null {
     return this.#reported ? unavailable : null;
@@ -100,20 +109,43 @@ export class Spool {
     return segmentName(this.#options.chain, this.#segment);
   }
 
+  /** Name of the oldest segment of this chain that may still be written to. */
+  get oldestOpen(): string {
+    return segmentName(this.#options.chain, this.#writer.segment);
+  }
+
+  /** What was removed from the folder takes no room any more. */
+  free(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+
+  /** Takes what was found in the folder for its size, unless something is on its way there. Returns what counts. */
+  recount(found: number): number {
+    if (this.#entries === 0) this.#bytes = found;
+    return this.#bytes;
+  }
+
+  /** Counts what was in the folder before. */
+  begin(found: number): void {
+    this.#bytes += found;
+  }
+
   /** Begins a new segment if the current one is full. The number changes with every file in which nothing was written yet. */
   turnSegment(): number {
-    if (this.#segmentUnits >= this.#options.limits.segment) {
+    if (this.#segmentBytes >= this.#options.limits.segment) {
       this.#segment += 1;
-      this.#segmentUnits = 0;
+      this.#segmentBytes = 0;
       this.#seal();
     }
     return this.#segment + this.#writer.replaced;
   }
 
-  /** Appends whole lines that hold one entry; null when no more can be held. */
-  append(lines: string): Batch | null {
-    const { limits } = this.#options;
-    if (this.#closing || this.#entries >= limits.entries || this.#units + lines.length > limits.units) return null;
+  /**
+   * Appends whole lines that hold one entry; null when no more can be held. `urgent` passes the limits: what says that room is made
+   * must find room.
+   */
+  append(lines: string, urgent = false): Batch | null {
+    if (this.#closing || (!urgent && !this.#hasRoom(lines.length))) return null;
     let batch = this.#gathering;
     if (batch === null) {
       batch = { segment: this.#segment, lines: [], entries: 0, units: 0, bytes: null, synced: false, waiting: null };
@@ -125,8 +157,14 @@ export class Spool {
     batch.units += lines.length;
     this.#entries += 1;
     this.#units += lines.length;
-    this.#segmentUnits += lines.length;
+    this.#bytes += lines.length;
+    this.#segmentBytes += lines.length;
     return batch;
+  }
+
+  #hasRoom(length: number): boolean {
+    const { limits } = this.#options;
+    return this.#entries < limits.entries && this.#units + length <= limits.units && this.#bytes + length <= limits.bytes;
   }
 
   /** Settles when a batch is on disk, or as soon as it is known that the disk fails. Asking hurries it. */
@@ -173,6 +211,9 @@ export class Spool {
     const bytes = Buffer.from(batch.lines.join(''), 'utf8');
     batch.lines.length = 0;
     batch.bytes = bytes;
+    // Until here a UTF-16 unit counted as a byte.
+    this.#bytes += bytes.length - batch.units;
+    if (batch.segment === this.#segment) this.#segmentBytes += bytes.length - batch.units;
     this.#queue.push(batch);
     this.#options.onBatch(bytes, batch.entries);
   }

@@ -1,13 +1,14 @@
 import { Option } from 'commander';
 import { openDesk } from './desk.ts';
 import { complain, exitCodes, painter, printLine } from './io.ts';
-import { type CheckReport, countResults, judge } from './judge.ts';
+import { type CheckReport, judge } from './judge.ts';
 import { readManifests } from './manifests.ts';
 import { checkJson } from './output/json.ts';
 import { checkJunit } from './output/junit.ts';
 import { checkSarif } from './output/sarif.ts';
 import { checkText, manifestFaultText } from './output/text.ts';
 import { type AddCommand, configOption, examples, namespaceOption, type Session } from './session.ts';
+import { createWaiting } from './wait.ts';
 
 type Output = 'text' | 'json' | 'sarif' | 'junit';
 
@@ -34,7 +35,7 @@ export const addCheck: AddCommand = (program, session) => {
         ['kustomize build overlays/prod | tidewaiter check -', 'what a build makes'],
         ['tidewaiter check --output sarif k8s/*.yaml > check.sarif', 'for a code host: places are the lines of the images'],
         ['tidewaiter check --namespace shop --output junit pod.yaml', 'for a CI server'],
-      )}\nExit code: 0 all admitted, 1 something would be denied, 2 something could not be read or looked at.\n`,
+      )}\nExit code: 0 nothing would be denied; 1 something was looked at and would be denied; 2 something could not be read, there was no\nobject, or all that would be denied would be so only because something could not be looked at.\n`,
     )
     .action(session.does((files: readonly string[], options: CheckOptions) => check(session, files, options)));
 };
@@ -45,7 +46,7 @@ async function check({ io, parts }: Session, files: readonly string[], options: 
   const desk = await openDesk(io, parts, options);
   if (desk === null) return exitCodes.unable;
   try {
-    const judged = await judge(desk, manifests, options.namespace);
+    const judged = await judge(desk, manifests, options.namespace, createWaiting(io));
     if (!judged.ok) {
       complain(io, judged.fault);
       return exitCodes.unable;
@@ -64,8 +65,10 @@ async function check({ io, parts }: Session, files: readonly string[], options: 
   }
 }
 
-/** What could not be looked at outweighs what was found: an answer about the rest is no answer about all. */
+/** A file that could not be read outweighs what was found in others: an answer about the rest is no answer about all. */
 function exitCodeOf(report: CheckReport): number {
   if (report.faults.length > 0) return exitCodes.unable;
-  return countResults(report).denied > 0 ? exitCodes.wrong : exitCodes.good;
+  const denied = report.objects.filter(({ result }) => result === 'denied');
+  if (denied.length === 0) return exitCodes.good;
+  return denied.every(({ unseen }) => unseen) ? exitCodes.unable : exitCodes.wrong;
 }

@@ -10,12 +10,24 @@ import { createLog } from './log.ts';
 
 /** What the commands need of the program, put together from a configuration. */
 export interface App {
-  /** Judges an object as the webhook would, without an answer or a record. Null: nothing in it is judged. */
+  /** Judges an object as the webhook would, without an answer or a record. Null: it is left to its owner, or to its Pods. */
   check(request: AdmissionRequest): Promise<Outcome<Checked | null>>;
   /** Gathers all evidence about one image. */
   verify(image: string): Promise<Outcome<VerifiedImage>>;
+  /** What the authors of the policies in force wrote of them; nothing before something was judged. */
+  rules(): Promise<readonly PolicyText[]>;
   serve(): Promise<Outcome<Running>>;
+  /** Builds what a decision needs, and says whether it can be used: nobody is asked, and nothing is left running. */
+  probe(): Promise<Outcome<null>>;
   close(): Promise<void>;
+}
+
+/** What a policy says of itself. */
+export interface PolicyText {
+  readonly name: string;
+  readonly title: string | null;
+  readonly description: string | null;
+  readonly remediation: string | null;
 }
 
 export interface Checked {

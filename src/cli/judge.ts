@@ -5,10 +5,14 @@ import type { Position } from '../config/yaml.ts';
 import type { AdmissionRequest, Mode } from '../domain/admission.ts';
 import type { WeighedFinding } from '../domain/decision.ts';
 import { good, type Outcome } from '../domain/fault.ts';
+import { parseReference } from '../domain/image.ts';
 import { property, text } from '../domain/json.ts';
-import { workloadKinds } from '../domain/workload.ts';
-import type { Checked, Desk } from './desk.ts';
+import { safeText } from '../domain/text.ts';
+import { readWorkload, workloadKinds } from '../domain/workload.ts';
+import type { Checked, Desk, PolicyText } from './desk.ts';
 import type { ManifestFault, ManifestObject, Manifests } from './manifests.ts';
+import { isUnseen } from './unseen.ts';
+import type { Waiting } from './wait.ts';
 
 /**
  * What the cluster would make of an object. `denied` also where a Deployment itself would only get warnings: its Pods would be
@@ -19,40 +23,68 @@ export type Result = 'admitted' | 'warned' | 'denied' | 'unjudged';
 export interface CheckedObject {
   readonly object: ManifestObject;
   readonly request: AdmissionRequest;
-  /** null when nothing in it is judged. */
+  /** null when it is left to its owner, or to its Pods. */
   readonly checked: Checked | null;
   readonly result: Result;
+  /** Denied only because something could not be looked at. */
+  readonly unseen: boolean;
 }
 
 /** All that `check` has to say, in the order of the manifests. */
 export interface CheckReport {
   readonly objects: readonly CheckedObject[];
+  /** Objects of kinds that are not looked at, though they hold containers: custom workloads, misspelt kinds. */
+  readonly unknown: readonly ManifestObject[];
   /** Objects that run no images. */
   readonly others: number;
+  /** One for each file that could not be read whole. */
   readonly faults: readonly ManifestFault[];
+  /** What the policies say of themselves. */
+  readonly rules: readonly PolicyText[];
 }
 
 const atOnce = 8;
 
 /** Judges every workload of the manifests. The fault says why nothing can be judged at all. */
-export async function judge(desk: Desk, manifests: Manifests, namespace: string): Promise<Outcome<CheckReport>> {
-  const workloads = manifests.objects.filter(({ kind }) => workloadKinds.includes(kind));
+export async function judge(desk: Desk, manifests: Manifests, namespace: string, waiting: Waiting): Promise<Outcome<CheckReport>> {
+  const isWorkload = ({ kind }: ManifestObject): boolean => workloadKinds.includes(kind);
+  const workloads = manifests.objects.filter(isWorkload);
+  const others = manifests.objects.filter((object) => !isWorkload(object));
+  const unknown = others.filter(holdsContainers);
   const limit = pLimit(atOnce);
   const modes = createModes(desk.config.settings.mode);
   const outcomes = await Promise.all(
     workloads.map((object) =>
       limit(async (): Promise<Outcome<CheckedObject>> => {
         const request = toRequest(object, namespace);
-        const checked = await desk.app.check(request);
-        if (!checked.ok) return checked;
-        return good({ object, request, checked: checked.value, result: resultOf(checked.value, modes.of(request.namespace)) });
+        const outcome = await waiting.during(registriesOf(object), desk.app.check(request));
+        if (!outcome.ok) return outcome;
+        const checked = outcome.value;
+        const result = resultOf(checked, modes.of(request.namespace));
+        return good({ object, request, checked, result, unseen: result === 'denied' && checked !== null && isUnseen(checked) });
       }),
     ),
   );
   const failed = outcomes.find((outcome) => !outcome.ok);
   if (failed !== undefined && !failed.ok) return failed;
   const objects = outcomes.flatMap((outcome) => (outcome.ok ? [outcome.value] : []));
-  return good({ objects, others: manifests.objects.length - workloads.length, faults: manifests.faults });
+  const rules = objects.length === 0 ? [] : await desk.app.rules();
+  return good({ objects, unknown, others: others.length - unknown.length, faults: manifests.faults, rules });
+}
+
+/** Where known kinds have their containers, an unknown one that has some means to run them. */
+function holdsContainers({ value }: ManifestObject): boolean {
+  const spec = property(value, 'spec');
+  const template = property(property(spec, 'template'), 'spec');
+  const job = property(property(property(property(spec, 'jobTemplate'), 'spec'), 'template'), 'spec');
+  return [spec, template, job].some((place) => Array.isArray(property(place, 'containers')));
+}
+
+function registriesOf({ kind, value }: ManifestObject): string[] {
+  return (readWorkload(kind, value)?.images ?? []).flatMap(({ written }) => {
+    const reference = parseReference(written);
+    return reference.ok ? [reference.value.registry] : [];
+  });
 }
 
 /** The request that creating an object makes. */
@@ -85,6 +117,23 @@ export function describeObject({ request }: Pick<CheckedObject, 'request'>): str
   const kind = request.kind.slice(request.kind.lastIndexOf('/') + 1);
   const name = request.name ?? (request.generateName === null ? '(no name)' : `${request.generateName}*`);
   return `${kind} ${request.namespace}/${name}`;
+}
+
+/** Why an object is left alone, in one sentence. */
+export function whyUnjudged({ object }: Pick<CheckedObject, 'object'>): string {
+  const owner = readWorkload(object.kind, object.value)?.owner ?? null;
+  if (owner === null) return 'Left to its Pods: mode.workloads is off.';
+  return `Left to its owner, ${safeText(`${owner.kind} ${owner.name}`, 300)}, and to its Pods.`;
+}
+
+/** What a finding says, and what to do about it. */
+export function withRemedy({ msg, remediation }: Pick<WeighedFinding, 'msg' | 'remediation'>): string {
+  return remediation === null ? msg : `${msg}${/[.!?]$/.test(msg) ? '' : '.'} What to do: ${remediation}`;
+}
+
+/** Why an object of an unknown kind is only named. */
+export function whyUnknown({ kind }: ManifestObject): string {
+  return `kind ${safeText(kind, 200)} is not looked at, though it has containers`;
 }
 
 /** Where in the manifest a finding points: at its container's image, else at the object. */

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { isAbsolute, relative, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Path } from '../config/fault.ts';
 import { readBounded } from '../config/files.ts';
@@ -36,11 +36,12 @@ export interface Manifests {
 const longestManifest = 4 * 1024 * 1024;
 const mostObjects = 2000;
 
-/** Reads manifests of one or many objects, YAML or JSON, lists unfolded. What can't be read is a fault; the rest is still there. */
+/** Reads manifests of one or many objects, YAML or JSON, lists unfolded. What can't be read is a fault, one a file; the rest is still there. */
 export async function readManifests(files: readonly string[], io: Io): Promise<Manifests> {
   const objects: ManifestObject[] = [];
   const faults: ManifestFault[] = [];
-  for (const file of files) {
+  for (const given of files) {
+    const file = nameIn(io.cwd, given);
     const content = file === '-' ? await readStream(io.stdin) : await readText(resolve(io.cwd, file));
     if (typeof content !== 'string') {
       faults.push({ file, line: null, column: null, message: content.message });
@@ -48,9 +49,27 @@ export async function readManifests(files: readonly string[], io: Io): Promise<M
     }
     const read = parseManifest(content, file);
     objects.push(...read.objects);
-    faults.push(...read.faults);
+    const [first] = read.faults;
+    if (first !== undefined) faults.push({ ...first, message: `${first.message}${moreOf(read.faults.length - 1)}${hintFor(content)}` });
   }
-  return { objects, faults };
+  if (objects.length > 0 || faults.length > 0) return { objects, faults };
+  // Nothing looked at must not pass for nothing found.
+  return { objects, faults: files.map((given) => ({ file: nameIn(io.cwd, given), line: null, column: null, message: 'there is no object in it' })) };
+}
+
+/** As it was named, but relative where it stands in the working directory: code hosts find it in their checkout by that. */
+function nameIn(cwd: string, file: string): string {
+  if (!isAbsolute(file)) return file;
+  const below = relative(cwd, file);
+  return below === '' || below.startsWith('..') || isAbsolute(below) ? file : below;
+}
+
+function moreOf(others: number): string {
+  return others === 0 ? '' : ` (and ${others} more in this file)`;
+}
+
+function hintFor(content: string): string {
+  return content.includes('{{') ? '; it looks like a Helm template: helm template CHART | tidewaiter check -' : '';
 }
 
 /** The objects in the text of one manifest. */

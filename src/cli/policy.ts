@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Fault, Outcome } from '../domain/fault.ts';
 import { safeText } from '../domain/text.ts';
 import { buildPolicyBundle, checkPolicies, describeProblem, findOpa, type RegoTest, type RegoTests, testPolicies } from '../policy/index.ts';
@@ -14,12 +14,14 @@ export const addPolicy: AddCommand = (program, session) => {
   const policy = program
     .command('policy')
     .summary('check, test and build Rego policies')
-    .description('What authors of policies need. All of it runs opa: $TIDEWAITER_OPA, else the PATH.');
+    .description(
+      'What authors of policies need. All of it runs opa: $TIDEWAITER_OPA, else the one on the PATH, else the one in the tool cache (~/.cache/tidewaiter/tools).',
+    );
   policy
     .command('check')
     .summary('name every fault of a folder of policies')
     .description(
-      'Takes the looks that serve takes before policies go in force: syntax, types against the input, builtins that the engine lacks, rules nobody would hear of.',
+      'Takes the looks that serve takes before policies go in force: syntax, types against the input, builtins that the engine lacks, rules nobody would hear of, METADATA, and how the policies judge sample Pods.',
     )
     .argument('[dir]', 'folder of policies', 'policies')
     .addHelpText('after', `${examples(['tidewaiter policy check policies', 'faults as file:line:column'])}\nExit code: 0 good, 1 faults, 2 could not look.\n`)
@@ -42,7 +44,7 @@ export const addPolicy: AddCommand = (program, session) => {
     .option('-o, --output <file>', 'policy bundle to write', 'policies.tar.gz')
     .addHelpText(
       'after',
-      `${examples(['tidewaiter policy build policies --output policies.tar.gz', 'in a pipeline, before the image is made'])}\nExit code: 0 written, 1 faults in the policies, 2 could not build.\n`,
+      `${examples(['tidewaiter policy build policies --output policies.tar.gz', 'in a pipeline, before the image is made'])}\nExit code: 0 written, 1 faults in the policies, 2 could not build or write it.\n`,
     )
     .action(session.does((directory: string, options: { readonly output: string }) => build(session, directory, options.output)));
 };
@@ -82,12 +84,10 @@ async function build({ io }: Session, directory: string, output: string): Promis
 
 async function openFolder(io: Io, directory: string): Promise<{ readonly path: string; readonly opa: string } | null> {
   const path = resolve(io.cwd, directory);
-  const there = await stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  if (!there) {
-    complain(io, `there is no folder ${safeText(directory, 300)}`);
+  const found = await stat(path).catch(() => null);
+  if (!found?.isDirectory()) {
+    const name = safeText(directory, 300);
+    complain(io, found === null ? `there is no folder ${name}` : `${name} is a file; give the folder it is in: ${safeText(dirname(directory), 300)}`);
     return null;
   }
   const opa: Outcome<string> = await findOpa(io.env);

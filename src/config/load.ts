@@ -5,9 +5,10 @@ import { fileURLToPath } from 'node:url';
 import canonicalize from 'canonicalize';
 import { bad, type Outcome } from '../domain/fault.ts';
 import { safeText } from '../domain/text.ts';
-import { type ConfigFault, formatPath } from './fault.ts';
+import { type ConfigFault, formatPath, type Path } from './fault.ts';
 import { type ReferredFile, readBounded, referredFiles, resolveFrom } from './files.ts';
 import { defaultSettings, inOrder, type ParsedConfig, parseConfig } from './parse.ts';
+import { inspectReferents } from './referents.ts';
 import type { Settings } from './schema/index.ts';
 
 /** Where to look for a configuration. */
@@ -33,6 +34,10 @@ export interface LoadedConfig {
   /** Content of a file, relative to the configuration's folder, of at most 1 MiB. */
   file(path: string): Promise<Outcome<Uint8Array>>;
   resolvePath(path: string): string;
+  /** What only shows when it is used, as far as that can be said without starting anything. */
+  inspect(): Promise<readonly ConfigFault[]>;
+  /** A fault at a path of the document: at the nearest part of it that was written. */
+  blame(path: Path, message: string): ConfigFault;
   /** Loads what is there now from the same place. */
   reload(): Promise<LoadOutcome>;
 }
@@ -45,7 +50,7 @@ export async function loadConfig(request: LoadRequest): Promise<LoadOutcome> {
   const found = named ?? ((await exists(join(request.cwd, 'tidewaiter.yaml'))) ? 'tidewaiter.yaml' : null);
   if (found === null) {
     const settings = await placePolicies(defaultSettings(), request.cwd, request.env);
-    return good(await assemble(settings, null, request.cwd, [], '', request));
+    return good(await assemble(settings, null, request.cwd, [], '', request, blameIn(null, null)));
   }
   const source = resolve(request.cwd, found);
   const bytes = await readBounded(source);
@@ -58,7 +63,7 @@ export async function loadConfig(request: LoadRequest): Promise<LoadOutcome> {
   const faults = inOrder([...parsed.faults, ...read.faults]);
   if (parsed.settings === null || faults.length > 0) return { ok: false, faults };
   const settings = await placePolicies(parsed.settings, folder, request.env);
-  return good(await assemble(settings, source, folder, read.files, text, request));
+  return good(await assemble(settings, source, folder, read.files, text, request, blameIn(found, parsed)));
 }
 
 const mostFiles = 1000;
@@ -74,6 +79,14 @@ function good(config: LoadedConfig): LoadOutcome {
 
 function placeless(file: string, message: string): ConfigFault {
   return { path: '', message, file, line: null, column: null };
+}
+
+/** @param parsed null: there is no file, only the defaults */
+function blameIn(file: string | null, parsed: ParsedConfig | null): LoadedConfig['blame'] {
+  return (path, message) => {
+    const { line, column } = parsed?.locate(path) ?? { line: null, column: null };
+    return { path: formatPath(path), message, file, line, column };
+  };
 }
 
 /** Reads what the document refers to, be the document right or not: a missing key file is a fault like any other. */
@@ -127,6 +140,7 @@ async function assemble(
   files: readonly ReadFile[],
   text: string,
   request: LoadRequest,
+  blame: LoadedConfig['blame'],
 ): Promise<LoadedConfig> {
   const hashes = files.map(({ path, bytes, trust }) => ({ path: formatPath(path), hash: sha256(bytes), trust }));
   // Policies have a revision of their own, and the place where the program is installed decides nothing.
@@ -144,6 +158,8 @@ async function assemble(
       return read.ok ? read : bad('CONFIG_INVALID', `${safeText(path, 200)}: ${read.fault.message}`, { cause: read.fault.cause });
     },
     resolvePath: (path) => resolveFrom(folder, path),
+    inspect: async () => inOrder(await inspectReferents({ settings, files, resolvePath: (path) => resolveFrom(folder, path), blame })),
+    blame,
     reload: () => loadConfig(request),
   };
 }

@@ -1,4 +1,5 @@
 import { type Document, isAlias, isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseAllDocuments, visit, type YAMLError } from 'yaml';
+import { safeText } from '../domain/text.ts';
 import type { Path } from './fault.ts';
 
 export interface Position {
@@ -88,7 +89,7 @@ function documentFaults(document: Document, at: (offset: number) => Position): Y
     faults.push({ message, ...at(offset) });
   };
   for (const problem of [...document.errors, ...document.warnings]) {
-    add(problemWords(problem), problem.pos[0]);
+    add(problem.code === 'DUPLICATE_KEY' ? twiceWords(document, problem.pos[0], at) : problemWords(problem), problem.pos[0]);
     if (problem.code === 'RESOURCE_EXHAUSTION') break;
   }
   // A 1.1 directive would change what plain words mean (`no` is false there).
@@ -112,10 +113,25 @@ function documentFaults(document: Document, at: (offset: number) => Position): Y
 
 function problemWords(problem: YAMLError): string {
   if (problem.code === 'RESOURCE_EXHAUSTION') return 'nested too deep';
-  if (problem.code === 'DUPLICATE_KEY') return 'the key is there twice';
   if (problem.code === 'TAG_RESOLVE_FAILED') return 'the tag is not known';
   const words = problem.message.split('\n')[0] ?? problem.code;
   return words.length > 200 ? problem.code : words;
+}
+
+/** Names the key that is at an offset, and where the same mapping has it first. */
+function twiceWords(document: Document, offset: number, at: (offset: number) => Position): string {
+  let words = 'the key is there twice';
+  visit(document, {
+    Map(_key, map) {
+      const starts = map.items.flatMap(({ key }) => (isScalar(key) ? [{ name: String(key.value), start: key.range?.[0] ?? 0 }] : []));
+      const second = starts.find(({ start }) => start === offset);
+      if (second === undefined) return undefined;
+      const first = starts.find(({ name }) => name === second.name);
+      words = `the key ${safeText(second.name, 60)} is there twice; it is first on line ${at(first?.start ?? 0).line}`;
+      return visit.BREAK;
+    },
+  });
+  return words;
 }
 
 function offsetOf(document: Document, path: Path, key: boolean): number {

@@ -28,6 +28,7 @@ export interface Subject {
   readonly image: PinnedReference;
   /** The repositories to look in, in order: the source, a mirror, or both. */
   readonly repositories: readonly Repository[];
+  /** Without its layers and annotations: evidence is about the whole. */
   readonly manifest: Manifest;
   /** Those that matter. Known to sources of scans only: signatures are not kept waiting for them, and get an empty list. */
   readonly platforms: readonly PlatformImage[];
@@ -85,6 +86,8 @@ export type Scan =
   | {
       readonly source: string;
       readonly platform: string;
+      /** Of the platform's own manifest: names may be shared. */
+      readonly digest: Digest;
       readonly state: 'missing' | 'unavailable' | 'pending' | 'failed' | 'invalid' | 'untrusted' | 'mismatch' | 'otherPlatform' | 'inconclusive';
       /** Why, in one sentence. */
       readonly reason: string;
@@ -94,6 +97,7 @@ export type Scan =
 export interface EvaluatedScan {
   readonly source: string;
   readonly platform: string;
+  readonly digest: Digest;
   readonly state: 'evaluated';
   /** Who vouches for the report: a signer's name, or null where the source itself is trusted. */
   readonly signer: string | null;
@@ -141,6 +145,8 @@ export interface EvidenceSource {
   readonly kind: string;
   /** Hash of all that a fact of this source depends on (keys, annotations asked for, ...): part of the fact's key. */
   readonly trust: string;
+  /** Where it looks, where that is not the image's repository: for people. */
+  readonly where?: string;
   /** Whether this source has anything to say about a logical image. */
   applies(image: ImageReference): boolean;
   /**

@@ -14,6 +14,17 @@ export interface Passing {
   readonly outage: FaultCode;
 }
 
+/** How long a value is believed, and whether it may leave this process. */
+export interface Belief<T> {
+  /** "Found none" is believed for a shorter time than what was found, and what rests on an outage not at all. */
+  (value: T): Lifetime | Passing;
+  /**
+   * Reads back what a store outside the process gave; null for what has not the shape. Absent where a fact must stay in memory: its key
+   * means something to this process only, as the key of a Pod's own credential does.
+   */
+  readonly decode?: (stored: unknown) => T | null;
+}
+
 /** An outcome, and whether it rests on a fact whose source can't be reached now. */
 export interface Known<T> {
   readonly outcome: Outcome<T>;
@@ -28,15 +39,10 @@ export interface Known<T> {
 export interface Facts {
   /**
    * @param key all that the answer depends on: source, trust, repository, digest, access
-   * @param lifetime of a value: "found none" is believed for a shorter time than what was found, and what rests on an outage not at all
+   * @param lifetime of a value, and whether it may be shared
    * @param ask runs under its own limit; a caller whose deadline passes first gets DEADLINE_EXCEEDED and the asking goes on
    */
-  know<T>(
-    key: string,
-    lifetime: (value: T) => Lifetime | Passing,
-    ask: (signal: AbortSignal) => Promise<Outcome<T>>,
-    deadline: Deadline,
-  ): Known<T> | Promise<Known<T>>;
+  know<T>(key: string, lifetime: Belief<T>, ask: (signal: AbortSignal) => Promise<Outcome<T>>, deadline: Deadline): Known<T> | Promise<Known<T>>;
   /** Puts in what was learned on the way of another question. */
   learn<T>(key: string, value: T): void;
 }

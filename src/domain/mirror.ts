@@ -21,6 +21,8 @@ export interface MirrorTarget {
   readonly location: string;
   /** Name of a Secret of the Pod's namespace that the kubelet needs to pull from there. */
   readonly pullSecret: string | null;
+  /** Where it stands, in the words of the configuration; null: nowhere in particular. */
+  readonly region: string | null;
   /** Nobody else can push there: its content has the source's identity without the source confirming it. */
   readonly trusted: boolean;
 }
@@ -49,8 +51,10 @@ export interface MirrorTable {
 /**
  * Compiles the rules into a mapping that is one-to-one, or names every overlap that would make it ambiguous: an image must never
  * have two logical identities, nor a rewrite be rewritten again.
+ *
+ * @param region whose targets are preferred; null: the order is as written
  */
-export function compileMirrors(rules: readonly MirrorRule[]): Outcome<MirrorTable> {
+export function compileMirrors(rules: readonly MirrorRule[], region: string | null = null): Outcome<MirrorTable> {
   const faults = [...malformed(rules), ...overlaps(rules)];
   if (faults.length > 0) return bad('CONFIG_INVALID', faults.join('; '));
   const compiled = rules.map((rule) => ({ rule, excluded: rule.exclude.map(glob) })).sort((a, b) => b.rule.source.length - a.rule.source.length);
@@ -65,7 +69,7 @@ export function compileMirrors(rules: readonly MirrorRule[]): Outcome<MirrorTabl
     const rule = ruleFor(name);
     if (rule === null) return [];
     // A name can become too long by being moved: then that target has no place for it.
-    return rule.targets
+    return nearestFirst(rule.targets, region)
       .map((target) => ({ rule, target, reference: move(reference, rule.source, target.location) }))
       .filter((place) => isWritten(repositoryName(place.reference)));
   };
@@ -84,6 +88,13 @@ export function compileMirrors(rules: readonly MirrorRule[]): Outcome<MirrorTabl
   };
 
   return good({ forward, backward });
+}
+
+/** Targets of the own region, those of none, those of others; each as written. */
+function nearestFirst(targets: readonly MirrorTarget[], region: string | null): readonly MirrorTarget[] {
+  if (region === null) return targets;
+  const distance = (target: MirrorTarget): number => (target.region === region ? 0 : target.region === null ? 1 : 2);
+  return targets.toSorted((a, b) => distance(a) - distance(b));
 }
 
 /** Whether a prefix covers a name at a path boundary. */

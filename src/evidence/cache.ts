@@ -1,11 +1,14 @@
 import { LRUCache } from 'lru-cache';
 import type { Deadline } from '../domain/deadline.ts';
-import type { Facts, Known, Lifetime, Passing } from '../domain/facts.ts';
+import type { Belief, Facts, Known } from '../domain/facts.ts';
 import { bad, type FaultCode, good, type Outcome } from '../domain/fault.ts';
+import type { Recalled, SharedFacts } from './sharedFacts.ts';
 
 export interface FactLimits {
   /** Facts kept at most. */
   readonly entries: number;
+  /** UTF-16 units that all facts kept may have as JSON; an image's own labels can be large. */
+  readonly units?: number;
   /** Milliseconds that asking for one fact may take, however long its callers wait. */
   readonly askFor: number;
   /** Milliseconds that a fact may outlive the reach of its source. */
@@ -27,33 +30,58 @@ interface Fact {
 /** An outage: only these may be bridged by what was known before. 401, 403 and 404 are answers. */
 const outages: ReadonlySet<FaultCode> = new Set(['REGISTRY_UNAVAILABLE', 'REGISTRY_RATE_LIMITED', 'DEADLINE_EXCEEDED']);
 
-/** Facts in the memory of this process: bounded, single flight, refreshed ahead of expiry, last known good through an outage. */
-export function createFacts(limits: FactLimits, clock: () => number, events: FactEvents = {}): Facts {
-  const facts = new LRUCache<string, Fact>({ max: limits.entries });
+const usualUnits = 128 * 2 ** 20;
+
+/**
+ * Facts in the memory of this process: bounded, single flight, refreshed ahead of expiry, last known good through an outage. Behind
+ * them, where there is one, the store that outlives the process: looked at before a source is asked, never instead of memory.
+ */
+export function createFacts(limits: FactLimits, clock: () => number, events: FactEvents = {}, shared: SharedFacts | null = null): Facts {
+  const facts = new LRUCache<string, Fact>({ max: limits.entries, maxSize: limits.units ?? usualUnits });
   const flights = new Map<string, Promise<Known<unknown>>>();
 
-  const keep = <T>(key: string, value: T): Known<T> => {
+  const keep = <T>(key: string, value: T, since: number): Known<T> => {
     const known: Known<T> = { outcome: good(value), lastKnownGoodAge: null };
-    facts.set(key, { known, since: clock() });
+    facts.set(key, { known, since }, { size: key.length + (typeof value === 'object' ? JSON.stringify(value).length : 1) });
     return known;
   };
 
-  const ask = <T>(key: string, lifetime: (value: T) => Lifetime | Passing, question: (signal: AbortSignal) => Promise<Outcome<T>>): Promise<Known<T>> => {
+  /** What the store knows, put into memory where it is younger than what is there; null where a source has to be asked all the same. */
+  const recall = async <T>(store: SharedFacts, key: string, lifetime: Belief<T>, decode: (stored: unknown) => T | null): Promise<Known<T> | null> => {
+    const recalled: Recalled<T> | null = await store.recall(key, decode);
+    const before = facts.peek(key);
+    if (recalled === null || (before !== undefined && before.since >= recalled.since)) return null;
+    const lives = lifetime(recalled.value);
+    if ('outage' in lives) return null;
+    // Also what is too old is of use: it bridges an outage, with its true age.
+    const known = keep(key, recalled.value, recalled.since);
+    const age = clock() - recalled.since;
+    // Who asks ahead of expiry has something fresh already: only what another replica has just refreshed spares the question.
+    return age < lives.freshFor && (before === undefined || age <= lives.refreshAfter) ? known : null;
+  };
+
+  const ask = <T>(key: string, lifetime: Belief<T>, question: (signal: AbortSignal) => Promise<Outcome<T>>): Promise<Known<T>> => {
     const flying = flights.get(key);
     // The key names the question and so its type: two questions of different types under one key would be a defect of the caller.
     if (flying !== undefined) return flying as Promise<Known<T>>;
     if (flights.size >= limits.asking) {
       return Promise.resolve({ outcome: bad('LIMIT_EXCEEDED', 'too many questions are being asked at once', { transient: true }), lastKnownGoodAge: null });
     }
-    const began = clock();
-    const flight = runWithin(question, limits.askFor)
-      .then((outcome): Known<T> => {
-        events.asked?.(clock() - began, outcome.ok ? null : outcome.fault.code);
-        if (!outcome.ok) return bridged<T>(key, outcome.fault.code) ?? { outcome, lastKnownGoodAge: null };
-        const lives = lifetime(outcome.value);
-        return 'outage' in lives ? (bridged<T>(key, lives.outage) ?? { outcome, lastKnownGoodAge: null }) : keep(key, outcome.value);
-      })
-      .finally(() => flights.delete(key));
+    const { decode } = lifetime;
+    const store = decode === undefined ? null : shared;
+    const askSource = async (): Promise<Known<T>> => {
+      const began = clock();
+      const outcome = await runWithin(question, limits.askFor);
+      events.asked?.(clock() - began, outcome.ok ? null : outcome.fault.code);
+      if (!outcome.ok) return bridged<T>(key, outcome.fault.code) ?? { outcome, lastKnownGoodAge: null };
+      const lives = lifetime(outcome.value);
+      if ('outage' in lives) return bridged<T>(key, lives.outage) ?? { outcome, lastKnownGoodAge: null };
+      const since = clock();
+      store?.keep(key, since, outcome.value);
+      return keep(key, outcome.value, since);
+    };
+    const recalled = store === null || decode === undefined ? null : recall(store, key, lifetime, decode);
+    const flight = (recalled === null ? askSource() : recalled.then((known) => known ?? askSource())).finally(() => flights.delete(key));
     flights.set(key, flight);
     return flight;
   };
@@ -67,7 +95,7 @@ export function createFacts(limits: FactLimits, clock: () => number, events: Fac
   };
 
   return {
-    know<T>(key: string, lifetime: (value: T) => Lifetime | Passing, question: (signal: AbortSignal) => Promise<Outcome<T>>, deadline: Deadline) {
+    know<T>(key: string, lifetime: Belief<T>, question: (signal: AbortSignal) => Promise<Outcome<T>>, deadline: Deadline) {
       const fact = facts.get(key);
       if (fact !== undefined) {
         const known = fact.known as Known<T>;
@@ -82,7 +110,7 @@ export function createFacts(limits: FactLimits, clock: () => number, events: Fac
       return raceDeadline(ask(key, lifetime, question), deadline.signal);
     },
     learn(key, value) {
-      keep(key, value);
+      keep(key, value, clock());
     },
   };
 }

@@ -13,10 +13,11 @@ import type {
   VerifiedAttestation,
   VerifiedSignature,
 } from '../domain/evidence.ts';
-import type { Facts, Known, Lifetime, Passing } from '../domain/facts.ts';
+import type { Belief, Facts, Known, Lifetime, Passing } from '../domain/facts.ts';
 import { bad, type Fault, type Outcome, publicFault } from '../domain/fault.ts';
 import { type PinnedReference, type Repository, repositoryName } from '../domain/image.ts';
 import type { Access, Manifest } from '../domain/registry.ts';
+import { decodeFinds, decodeManifest, decodePlatforms } from './decode.ts';
 
 /** Reads an image's own manifest and its platforms; the images room's work. */
 export interface ContentReader {
@@ -65,15 +66,23 @@ export function createGatherer(sources: readonly EvidenceSource[], content: Cont
 
   const gather = (image: PinnedReference, repositories: readonly Repository[], access: Access, deadline: Deadline): Evidence | Promise<Evidence> => {
     const where = `${access.key} ${repositoryName(image)} ${repositories.map(repositoryName).join(' ')} ${image.digest}`;
+    // The key of a Pod's own credential means something to this process only: what was read with it stays here.
+    const share = <T>(lives: (value: T) => Lifetime | Passing, decode: (stored: unknown) => T | null): Belief<T> =>
+      access.key === '' ? Object.assign((value: T) => lives(value), { decode }) : lives;
     const asked = sources.filter((source) => source.applies(image));
     // A scan is bound to platforms, and may rest on what signers attest: it is another fact when other ones count for this image.
     const scanTrust = `${content.trust} ${asked.map((source) => (source.stage === 'signatures' ? source.trust : '')).join(' ')}`;
-    const manifest = facts.know<Manifest>(`manifest ${where}`, immutable, (own) => content.manifest(repositories, image, access, own), deadline);
+    const manifest = facts.know<Manifest>(
+      `manifest ${where}`,
+      share(immutable, decodeManifest),
+      (own) => content.manifest(repositories, image, access, own),
+      deadline,
+    );
     const platforms = then(manifest, ({ outcome }) =>
       outcome.ok
         ? facts.know<readonly PlatformImage[]>(
             `platforms ${content.trust} ${where}`,
-            immutable,
+            share(immutable, decodePlatforms),
             (own) => content.platforms(repositories, outcome.value, access, own),
             deadline,
           )
@@ -85,7 +94,7 @@ export function createGatherer(sources: readonly EvidenceSource[], content: Cont
         if (!content.outcome.ok) return unknown<Finds>(content.outcome.fault);
         const subject: Subject = { image, repositories, manifest: content.outcome.value, platforms: [], access };
         const key = `${source.stage} ${source.name} ${source.trust} ${source.stage === 'scans' ? scanTrust : ''} ${where}`;
-        const ask = (complete: Subject) => facts.know<Finds>(key, lifetime(source.stage), (own) => source.look(complete, own), deadline);
+        const ask = (complete: Subject) => facts.know<Finds>(key, share(lifetime(source.stage), decodeFinds), (own) => source.look(complete, own), deadline);
         if (source.stage === 'signatures') return ask(subject);
         return then(platforms, (known) => (known.outcome.ok ? ask({ ...subject, platforms: known.outcome.value }) : unknown<Finds>(known.outcome.fault)));
       });
@@ -179,6 +188,7 @@ function believed({ scans, faults }: Finds): readonly Scan[] {
       ? {
           source: scan.source,
           platform: scan.platform,
+          digest: scan.digest,
           state: 'unavailable',
           reason: `there is a result, but not everything could be read: ${first.code}: ${first.message}`,
         }
@@ -189,7 +199,7 @@ function believed({ scans, faults }: Finds): readonly Scan[] {
 /** "Could not look" must not be read as "found none": it is said for every platform. */
 function unavailable(source: string, f: Fault, platforms: readonly PlatformImage[]): Scan[] {
   const state = f.code === 'SCAN_PENDING' ? 'pending' : 'unavailable';
-  return platforms.map(({ platform }) => ({ source, platform, state, reason: f.message }));
+  return platforms.map(({ platform, digest }) => ({ source, platform, digest, state, reason: f.message }));
 }
 
 /** Stages that have sources, none of which could be looked at. */

@@ -1,5 +1,5 @@
 import type { PlatformImage } from '../domain/evidence.ts';
-import { bad, type Outcome } from '../domain/fault.ts';
+import { bad, good, type Outcome } from '../domain/fault.ts';
 import type { PinnedReference, Repository } from '../domain/image.ts';
 import type { Access, Manifest, Registry } from '../domain/registry.ts';
 import { readPlatforms } from './platforms.ts';
@@ -12,8 +12,10 @@ export function createContentReader(registry: Registry, wanted: readonly string[
   return {
     trust: wanted.join(' '),
 
-    manifest(repositories: readonly Repository[], image: PinnedReference, access: Access, signal: AbortSignal): Promise<Outcome<Manifest>> {
-      return firstGood(repositories, (repository) => registry.manifest(repository, { digest: image.digest }, { signal, access }));
+    async manifest(repositories: readonly Repository[], image: PinnedReference, access: Access, signal: AbortSignal): Promise<Outcome<Manifest>> {
+      const manifest = await firstGood(repositories, (repository) => registry.manifest(repository, { digest: image.digest }, { signal, access }));
+      // What is known of an image is kept for long, and nobody looks at its layers.
+      return manifest.ok ? good({ ...manifest.value, layers: [], annotations: {} }) : manifest;
     },
 
     platforms(repositories: readonly Repository[], manifest: Manifest, access: Access, signal: AbortSignal): Promise<Outcome<readonly PlatformImage[]>> {

@@ -6,6 +6,7 @@ import { formatReference, type ImageReference, isPinned, type PinnedReference, p
 import type { MirrorPlace, MirrorTable } from '../domain/mirror.ts';
 import type { Access, Registry } from '../domain/registry.ts';
 import type { Resolved, Resolver } from '../domain/resolved.ts';
+import { firstServing, type Serving } from './firstServing.ts';
 
 export interface ResolverSettings {
   /** Milliseconds a tag is believed to point where it did. */
@@ -15,7 +16,17 @@ export interface ResolverSettings {
   readonly refreshAfter: number;
 }
 
-export function createResolver(registry: Registry, mirrors: MirrorTable, facts: Facts, settings: ResolverSettings): Resolver {
+/** Milliseconds that a mirror target may take before the next one is asked too. */
+const headStart = 300;
+
+/** @param isAsked whether the registry of a repository is asked at all, or failed so often that it is left alone */
+export function createResolver(
+  registry: Registry,
+  mirrors: MirrorTable,
+  facts: Facts,
+  settings: ResolverSettings,
+  isAsked: (repository: Repository) => boolean = () => true,
+): Resolver {
   /** Whether a repository has a digest: the source's word for who an image is, or a mirror's that it can serve it. */
   const has = (repository: Repository, digest: Digest, access: Access, deadline: Deadline): Known<boolean> | Promise<Known<boolean>> =>
     facts.know(
@@ -24,6 +35,15 @@ export function createResolver(registry: Registry, mirrors: MirrorTable, facts: 
         there
           ? { freshFor: 2 * settings.refreshAfter, refreshAfter: settings.refreshAfter }
           : { freshFor: settings.absentFor, refreshAfter: settings.absentFor },
+      (own) => registry.has(repository, digest, { signal: own, access }),
+      deadline,
+    );
+
+  /** As `has`, of a registry that failed: that it had the digest does not tell that it answers again. */
+  const hasNow = (repository: Repository, digest: Digest, access: Access, deadline: Deadline): Known<boolean> | Promise<Known<boolean>> =>
+    facts.know(
+      `now ${hasKey(repository, digest, access)}`,
+      () => ({ freshFor: 0, refreshAfter: 0 }),
       (own) => registry.has(repository, digest, { signal: own, access }),
       deadline,
     );
@@ -59,6 +79,23 @@ export function createResolver(registry: Registry, mirrors: MirrorTable, facts: 
     return source;
   };
 
+  /** Whether a target can serve an image now, under the source's name. */
+  const serves = async (
+    { target, reference: there }: MirrorPlace,
+    source: Repository,
+    digest: Digest,
+    access: Access,
+    deadline: Deadline,
+  ): Promise<Serving> => {
+    const known = await (isAsked(there) ? has(there, digest, access, deadline) : hasNow(there, digest, access, deadline));
+    if (!known.outcome.ok || !known.outcome.value) return 'no';
+    const serving = known.lastKnownGoodAge === null ? 'yes' : 'stale';
+    if (target.trusted) return serving;
+    // Elsewhere the image keeps the source's name only if the source confirms the digest; /validate will ask the same.
+    const confirmed = await has(source, digest, access, deadline);
+    return confirmed.outcome.ok && confirmed.outcome.value ? serving : 'no';
+  };
+
   const place = async (written: string, access: Access, deadline: Deadline): Promise<Resolved> => {
     const parsed = parseReference(written);
     if (!parsed.ok) return unreadable(written, parsed.fault);
@@ -70,15 +107,9 @@ export function createResolver(registry: Registry, mirrors: MirrorTable, facts: 
     const pinned = await pin(reference, places, access, deadline);
     if (!pinned.ok) return { reference, admitted: formatReference(reference), pinned: false, mirror: null, mirrorMissing: required, faults: [pinned.fault] };
 
-    for (const candidate of places) {
-      const there = { ...candidate.reference, digest: pinned.value.digest };
-      const known = await has(there, pinned.value.digest, access, deadline);
-      if (!known.outcome.ok || !known.outcome.value) continue;
-      if (candidate.target.trusted) return served(pinned.value, candidate, there);
-      // Elsewhere the image keeps the source's name only if the source confirms the digest; /validate will ask the same.
-      const confirmed = await has(reference, pinned.value.digest, access, deadline);
-      if (confirmed.outcome.ok && confirmed.outcome.value) return served(pinned.value, candidate, there);
-    }
+    const { digest } = pinned.value;
+    const candidate = await firstServing(places, (target) => serves(target, reference, digest, access, deadline), headStart);
+    if (candidate !== null) return served(pinned.value, candidate, { ...candidate.reference, digest });
     return { reference: pinned.value, admitted: formatReference(pinned.value), pinned: true, mirror: null, mirrorMissing: required, faults: [] };
   };
 

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { z } from 'zod';
 import { canonicalJson } from '../domain/canonical.ts';
 import { bad, good, type Outcome } from '../domain/fault.ts';
-import type { JsonObject } from '../domain/json.ts';
-import { type CompiledPolicies, type CompiledPolicy, compilePolicies, describeProblems } from './compile.ts';
-import { readSnapshot } from './snapshot.ts';
+import { type JsonObject, property } from '../domain/json.ts';
+import { safeText } from '../domain/text.ts';
+import { inspectPolicies, readPolicyFolder } from './check.ts';
+import { type CompiledPolicies, type CompiledPolicy, describeProblems } from './compile.ts';
 import { readTarGz, writeTarGz } from './tar.ts';
 
 const longestBundle = 64 * 1024 * 1024;
@@ -35,12 +37,13 @@ const manifestForm = z.strictObject({
 
 /**
  * Compiles a folder of policies into a policy bundle (a gzipped tar archive) with which `serve` needs no opa. Resolves to the names of
- * its policies. Fault: POLICY_BROKEN when the policies don't compile or it can't be written, INTERNAL when opa can't be run.
+ * its policies. Fault: POLICY_BROKEN for policies that `serve` would refuse, CONFIG_INVALID when the file can't be written, INTERNAL
+ * when opa can't be run.
  */
 export async function buildPolicyBundle(directory: string, out: string, opa: string, signal: AbortSignal): Promise<Outcome<readonly string[]>> {
-  const snapshot = await readSnapshot(directory);
+  const snapshot = await readPolicyFolder(directory);
   if (!snapshot.ok) return snapshot;
-  const compiled = await compilePolicies(opa, snapshot.value, signal);
+  const compiled = await inspectPolicies(snapshot.value, opa, signal);
   if (!compiled.ok) return compiled;
   if (!compiled.value.ok) return bad('POLICY_BROKEN', describeProblems(compiled.value.problems));
   const { wasm, data, policies, hash } = compiled.value.value;
@@ -55,9 +58,22 @@ export async function buildPolicyBundle(directory: string, out: string, opa: str
     await writeFile(`${out}.partial`, await writeTarGz(files));
     await rename(`${out}.partial`, out);
   } catch (cause) {
-    return bad('POLICY_BROKEN', 'the policy bundle can not be written', { cause });
+    return bad('CONFIG_INVALID', unwritten(out, cause), { cause });
   }
   return good(policies.map((policy) => policy.name));
+}
+
+function unwritten(out: string, cause: unknown): string {
+  const code = property(cause, 'code');
+  const words: Readonly<Record<string, string>> = {
+    ENOENT: `there is no folder ${dirname(out)}; make it, or name another file`,
+    ENOTDIR: `${dirname(out)} is no folder; name another file`,
+    EACCES: 'the program may not write there; name another file',
+    EROFS: 'nothing can be written there; name another file',
+    EISDIR: 'it is a folder; name a file in it',
+    ENOSPC: 'the disk is full; make room there, or name another file',
+  };
+  return safeText(`${out} can not be written: ${(typeof code === 'string' ? words[code] : undefined) ?? 'name another file'}`, 1000);
 }
 
 /** Reads a policy bundle. Fault: POLICY_BROKEN. */

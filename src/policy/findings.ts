@@ -36,8 +36,18 @@ export function readResults(results: string): readonly RawResult[] {
   });
 }
 
-function readPolicy(policy: ReadablePolicy, result: RawResult | undefined): Finding[] {
-  const broken = (why: string): Finding => makeFinding(policy, 'deny', `${policy.files.join(', ')}: policy ${policy.name} ${why}`, {});
+/** What is wrong with the form of a policy's result: why it would be a denial that names the policy's files. */
+export function faultsOfResult(policy: ReadablePolicy, result: RawResult | undefined): readonly string[] {
+  const faults: string[] = [];
+  readPolicy(policy, result, (why) => faults.push(why));
+  return faults;
+}
+
+function readPolicy(policy: ReadablePolicy, result: RawResult | undefined, hear: (fault: string) => void = () => {}): Finding[] {
+  const broken = (why: string): Finding => {
+    hear(why);
+    return makeFinding(policy, 'deny', `${policy.files.join(', ')}: policy ${policy.name} ${why}`, {});
+  };
   if (result === undefined) return [broken('did not run')];
   if ('thrown' in result) return [broken(`could not be evaluated: ${result.thrown}`)];
   const value: unknown = JSON.parse(result.json);

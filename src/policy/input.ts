@@ -126,12 +126,13 @@ function pickAttestation({ signer, kind, predicateType, predicate, signedAt, sub
 }
 
 function pickScan(scan: Scan): Scan {
-  if (scan.state !== 'evaluated') return { source: scan.source, platform: scan.platform, state: scan.state, reason: scan.reason };
-  const { source, platform, state, signer, scanner, scannedAt, databaseUpdatedAt, endOfLife, counts } = scan;
+  if (scan.state !== 'evaluated') return { source: scan.source, platform: scan.platform, digest: scan.digest, state: scan.state, reason: scan.reason };
+  const { source, platform, digest, state, signer, scanner, scannedAt, databaseUpdatedAt, endOfLife, counts } = scan;
   const { CRITICAL, HIGH, MEDIUM, LOW, UNKNOWN } = counts;
   return {
     source,
     platform,
+    digest,
     state,
     signer,
     scanner,

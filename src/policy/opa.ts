@@ -4,6 +4,7 @@ import { access, readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { bad, good, type Outcome } from '../domain/fault.ts';
+import { safeText } from '../domain/text.ts';
 
 /** What one run of `opa` gave. */
 export interface OpaRun {
@@ -11,6 +12,10 @@ export interface OpaRun {
   readonly stdout: string;
   readonly stderr: string;
 }
+
+/** Run from its sources, the program has its tools beside it. */
+const isCheckout = import.meta.dirname.endsWith(join('src', 'policy'));
+const buildIt = 'build it with `node tools/install.ts opa` (or `make demo`)';
 
 const longestOutput = 32 * 1024 * 1024;
 
@@ -21,19 +26,25 @@ const longestOutput = 32 * 1024 * 1024;
 export async function findOpa(environment: Readonly<Record<string, string | undefined>> = process.env): Promise<Outcome<string>> {
   const named = environment['TIDEWAITER_OPA'];
   if (named !== undefined && named !== '') {
-    return (await isExecutable(named)) ? good(named) : bad('CONFIG_INVALID', 'TIDEWAITER_OPA names no file that can be run');
+    return (await isExecutable(named)) ? good(named) : bad('CONFIG_INVALID', `TIDEWAITER_OPA names no file that can be run: ${safeText(named, 300)}`);
   }
   for (const folder of (environment['PATH'] ?? '').split(delimiter)) {
     if (folder !== '' && (await isExecutable(join(folder, 'opa')))) return good(join(folder, 'opa'));
   }
   const cached = await cachedOpa(environment);
   if (cached !== null) return good(cached);
-  return bad('CONFIG_INVALID', 'opa was not found: set TIDEWAITER_OPA, put opa on the PATH, or serve a policy bundle made by `tidewaiter policy build`');
+  const looked = `opa was not found: TIDEWAITER_OPA is not set, there is none on the PATH, and none in the tool cache (${safeText(toolCache(environment), 300)})`;
+  return bad('CONFIG_INVALID', `${looked}; ${isCheckout ? buildIt : 'install opa'}, or serve a policy bundle made by \`tidewaiter policy build\``);
+}
+
+/** As tools/install.ts has it. */
+function toolCache(environment: Readonly<Record<string, string | undefined>>): string {
+  const home = environment['XDG_CACHE_HOME'] ?? join(environment['HOME'] ?? homedir(), '.cache');
+  return environment['TIDEWAITER_TOOLS'] ?? join(home, 'tidewaiter', 'tools');
 }
 
 async function cachedOpa(environment: Readonly<Record<string, string | undefined>>): Promise<string | null> {
-  const home = environment['XDG_CACHE_HOME'] ?? join(environment['HOME'] ?? homedir(), '.cache');
-  const cache = environment['TIDEWAITER_TOOLS'] ?? join(home, 'tidewaiter', 'tools');
+  const cache = toolCache(environment);
   const folders = await readdir(cache).catch(() => []);
   const versions = folders.filter((name) => name.startsWith('opa-')).sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
   for (const version of versions) {

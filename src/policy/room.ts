@@ -7,13 +7,11 @@ import { readFindings, readResults } from './findings.ts';
 import { evidenceLength, inputDocument, noEvidence, recordedDocument } from './input.ts';
 import { type PolicyOptions, type PolicyRoom, type PolicyStatus, policyModes } from './options.ts';
 import { defaultWorkers, EnginePool } from './pool.ts';
-import { sampleQuestions } from './sample.ts';
 import { type JudgingSet, makeSet } from './set.ts';
 import { lookAt } from './source.ts';
+import { faultOfTrial, trySet } from './trial.ts';
 import { FolderWatch } from './watch.ts';
 
-/** How long a new set may take for its samples, ms: it compiles lazily, and the machine may be busy. */
-const samplePatience = 5000;
 const watching = { settle: 30, poll: 2000 };
 
 /**
@@ -151,7 +149,9 @@ class Room implements PolicyRoom {
     }
     const made = await makeSet(compiled.value, this.#options);
     if (!made.ok) return this.#report(made.fault);
-    const fault = await this.#trySet(made.value);
+    // A policy that fails on a sample would fail in production.
+    const tried = await trySet(this.#pool, made.value);
+    const fault = tried.ok ? faultOfTrial(tried.value) : tried.fault;
     if (this.#frozen) return;
     if (fault !== null) return this.#report(fault);
     this.#pool.use(made.value);
@@ -167,20 +167,6 @@ class Room implements PolicyRoom {
         this.#options.log('warn', 'a mode is configured for a policy that does not exist', { policy: name });
     }
     this.#report(null);
-  }
-
-  /** Lets the set judge the samples: a policy that fails on one would fail in production. */
-  async #trySet(set: JudgingSet): Promise<Fault | null> {
-    const answered = await this.#pool.try(set, sampleQuestions.map(inputDocument), samplePatience);
-    if (!answered.ok) return answered.fault;
-    for (const results of answered.value) {
-      if (results === '') continue;
-      const thrown = readResults(results).findIndex((result) => 'thrown' in result);
-      if (thrown < 0) continue;
-      const [finding] = readFindings(set.running.slice(thrown, thrown + 1), readResults(results).slice(thrown, thrown + 1));
-      return bad('POLICY_BROKEN', finding?.msg ?? 'a policy fails on a sample').fault;
-    }
-    return null;
   }
 
   #report(fault: Fault | null): void {

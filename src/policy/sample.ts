@@ -20,6 +20,7 @@ const scans: readonly Scan[] = [
   {
     source: 'reports',
     platform: 'linux/amd64',
+    digest,
     state: 'evaluated',
     signer: 'ci',
     scanner: 'trivy 0.74.0',
@@ -33,7 +34,7 @@ const scans: readonly Scan[] = [
       { ...finding, severity: 'HIGH', fixed: null, purl: null },
     ],
   },
-  { source: 'harbor', platform: 'linux/amd64', state: 'unavailable', reason: 'the source did not answer' },
+  { source: 'harbor', platform: 'linux/amd64', digest, state: 'unavailable', reason: 'the source did not answer' },
 ];
 
 const full: Evidence = {

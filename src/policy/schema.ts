@@ -83,6 +83,7 @@ const scan = z
   .strictObject({
     source: z.string(),
     platform: z.string(),
+    digest: z.string().describe("Of the platform's own manifest"),
     state: z.enum(states),
     reason: z.string().describe('All states but evaluated').optional(),
     signer: nullableString.optional(),

@@ -15,8 +15,11 @@ export interface JudgingSet extends PoolSet {
   readonly running: readonly ReadablePolicy[];
 }
 
+/** What of the options makes a set. */
+type SetOptions = Pick<PolicyOptions, 'required' | 'modes' | 'data' | 'memoryPages'>;
+
 /** Applies modes, required policies and data to what was compiled. Fault: POLICY_BROKEN. */
-export async function makeSet(compiled: CompiledPolicies, options: PolicyOptions): Promise<Outcome<JudgingSet>> {
+export async function makeSet(compiled: CompiledPolicies, options: SetOptions): Promise<Outcome<JudgingSet>> {
   const modes = new Map<string, PolicyMode>();
   for (const policy of compiled.policies) {
     const mode = modeOf(policy, options);
@@ -49,7 +52,12 @@ export async function makeSet(compiled: CompiledPolicies, options: PolicyOptions
   }
 }
 
-function modeOf(policy: CompiledPolicy, options: PolicyOptions): PolicyMode | null {
+/** Whether its METADATA name a mode that there is not. */
+export function hasStrangeMode(policy: CompiledPolicy): boolean {
+  return modeOf(policy, { modes: {} }) === null;
+}
+
+function modeOf(policy: CompiledPolicy, options: Pick<PolicyOptions, 'modes'>): PolicyMode | null {
   if (Object.hasOwn(options.modes, policy.name)) return options.modes[policy.name] ?? null;
   const written = policy.metadata.package.mode;
   if (written === null) return 'enforce';

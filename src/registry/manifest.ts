@@ -2,8 +2,9 @@ import { type Digest, parseDigest } from '../domain/digest.ts';
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { isObject, property, text } from '../domain/json.ts';
 import type { Descriptor, Manifest } from '../domain/registry.ts';
+import { type JsonBounds, knownKeys, lookalikeKey, readJson } from '../domain/strictJson.ts';
 import { safeText } from '../domain/text.ts';
-import { readJson } from './json.ts';
+import { readPlatform } from './platform.ts';
 
 type Kind = Manifest['kind'];
 
@@ -24,22 +25,26 @@ const schema1: ReadonlySet<string> = new Set([
 ]);
 
 /** Fields that mean something to whoever pulls the image. */
-const manifestKeys = ['schemaVersion', 'mediaType', 'artifactType', 'config', 'layers', 'manifests', 'subject', 'annotations'];
-const descriptorKeys = ['mediaType', 'digest', 'size', 'artifactType', 'annotations', 'platform', 'urls', 'data'];
+const manifestKeys = knownKeys('schemaVersion', 'mediaType', 'artifactType', 'config', 'layers', 'manifests', 'subject', 'annotations');
+const descriptorKeys = knownKeys('mediaType', 'digest', 'size', 'artifactType', 'annotations', 'platform', 'urls', 'data');
 
-export interface ManifestBounds {
-  readonly depth: number;
+/** Annotations that somebody reads: those of cosign, of manifests and layers. Manifests are kept in memory, so the others are dropped. */
+const readAnnotations = /^dev\.(sigstore|cosignproject)\./;
+const noAnnotations: Descriptor['annotations'] = {};
+
+export interface ManifestBounds extends JsonBounds {
   readonly descriptors: number;
 }
 
 /**
  * Reads a manifest or index: https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md and image-index.md, and the Docker
  * types they grew from. Refuses every document that two readers might take for two things (CVE-2021-41190): a media type that is not
- * its Content-Type, an index with layers, a key that another reader takes for a known one. Faults: MANIFEST_INVALID,
- * LIMIT_EXCEEDED, RESPONSE_INVALID when it is not even JSON; their messages begin with `a manifest`.
+ * its Content-Type, an index with layers, a key that another reader takes for a known one. Only annotations of cosign are kept, of
+ * the manifest and of layers. Faults: MANIFEST_INVALID, LIMIT_EXCEEDED, RESPONSE_INVALID when it is not even JSON; their messages
+ * begin with `a manifest`.
  */
 export function readManifest(bytes: Uint8Array, contentType: string | null, digest: Digest, bounds: ManifestBounds): Outcome<Manifest> {
-  const json = readJson(bytes, bounds.depth);
+  const json = readJson(bytes, bounds);
   if (!json.ok) return bad(json.fault.code, `a manifest ${json.fault.message}`);
   if (!isObject(json.value)) return refuse('that is no JSON object');
   const document = json.value;
@@ -70,7 +75,7 @@ export function readManifest(bytes: Uint8Array, contentType: string | null, dige
   for (const entry of items) {
     const descriptor = readDescriptor(entry);
     if (!descriptor.ok) return descriptor;
-    entries.push(descriptor.value);
+    entries.push(kind === 'image' ? descriptor.value : withoutAnnotations(descriptor.value));
   }
   const config = kind === 'image' ? readDescriptor(property(document, 'config')) : good(null);
   if (!config.ok) return config;
@@ -84,10 +89,10 @@ export function readManifest(bytes: Uint8Array, contentType: string | null, dige
     mediaType,
     size: bytes.length,
     ...common.value,
-    config: config.value,
+    config: config.value === null ? null : withoutAnnotations(config.value),
     layers: kind === 'image' ? entries : [],
     manifests: kind === 'index' ? entries : [],
-    subject: subject.value,
+    subject: subject.value === null ? null : withoutAnnotations(subject.value),
   });
 }
 
@@ -108,7 +113,13 @@ function readDescriptor(value: unknown): Outcome<Descriptor> {
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) return refuse('with a descriptor that has no valid size');
   const common = readCommon(value);
   if (!common.ok) return common;
-  return good({ mediaType, digest: digest.value, size, ...common.value, platform: readPlatform(property(value, 'platform')) });
+  const platform = readPlatform(property(value, 'platform') ?? null);
+  if (!platform.ok) return refuse(platform.fault.message);
+  return good({ mediaType, digest: digest.value, size, ...common.value, platform: platform.value });
+}
+
+function withoutAnnotations(descriptor: Descriptor): Descriptor {
+  return descriptor.annotations === noAnnotations ? descriptor : { ...descriptor, annotations: noAnnotations };
 }
 
 function readCommon(value: Readonly<Record<string, unknown>>): Outcome<Pick<Descriptor, 'artifactType' | 'annotations'>> {
@@ -119,27 +130,9 @@ function readCommon(value: Readonly<Record<string, unknown>>): Outcome<Pick<Desc
   const texts: [string, string][] = [];
   for (const [key, one] of Object.entries(annotations)) {
     if (typeof one !== 'string') return refuse('with an annotation that is no text');
-    texts.push([key, one]);
+    if (readAnnotations.test(key)) texts.push([key, one]);
   }
-  return good({ artifactType, annotations: Object.fromEntries(texts) });
-}
-
-/** `os/architecture[/variant]`. */
-function readPlatform(value: unknown): string | null {
-  const parts = ['os', 'architecture', 'variant'].map((key) => text(property(value, key)) ?? '');
-  if (parts[0] === '' || parts[1] === '' || parts.some((part) => part.length > 64 || part.includes('/'))) return null;
-  return parts.filter((part) => part !== '').join('/');
-}
-
-/** Go's encoding/json, with which container runtimes read, matches keys without regard to case. */
-function lookalikeKey(object: Readonly<Record<string, unknown>>, known: readonly string[]): string | null {
-  for (const key of Object.keys(object)) {
-    // U+017F and U+212A fold to s and k there.
-    const folded = key.toLowerCase().replaceAll('\u017f', 's').replaceAll('\u212a', 'k');
-    const meant = known.find((name) => name.toLowerCase() === folded);
-    if (meant !== undefined && meant !== key) return `with the key ${safeText(key, 40)}, which some readers take for ${meant}`;
-  }
-  return null;
+  return good({ artifactType, annotations: texts.length === 0 ? noAnnotations : Object.fromEntries(texts) });
 }
 
 function refuse(what: string): Outcome<never> {

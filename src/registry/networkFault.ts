@@ -45,6 +45,24 @@ export function networkFault(host: string, error: unknown): AttemptFault {
   return unavailable(`could not be reached (${code === '' ? 'connection failed' : code})`, true);
 }
 
+/** Codes of a connection that did not come about. */
+const connectCodes: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EHOSTDOWN',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+/** Whether an exchange failed before anything was sent: a matter of the host, never of what it was asked for. */
+export function isConnectionFault(error: unknown): boolean {
+  const code = codeOf(error);
+  return connectCodes.has(code) || certificateCodes.has(code) || code.startsWith('ERR_SSL_');
+}
+
 function garbage(host: string, code: string, error: unknown): AttemptFault {
   return { fault: fault('RESPONSE_INVALID', `${host} answered with something that is no HTTP (${code})`, { cause: error }), retry: false, after: null };
 }

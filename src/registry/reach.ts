@@ -10,6 +10,8 @@ import { publicRegistries } from './wellKnown.ts';
 export interface HostRule {
   /** Exact with its port, or `*.domain` for every host below it. */
   readonly host: string;
+  /** Host whose API is asked instead, where the name that nodes pull by leads elsewhere from here. Absent: the host itself. */
+  readonly endpoint?: string | null;
   /** HTTP without TLS, to this host alone. */
   readonly plainHTTP: boolean;
   /** PEM, instead of the system's certificate authorities. */
@@ -30,6 +32,8 @@ export interface Place {
 export interface CompiledRule {
   readonly ca: string | null;
   readonly plainHTTP: boolean;
+  /** Host of its API, where the rule names another one. */
+  readonly endpoint: string | null;
   /** Hosts that the rule itself means. */
   readonly own: readonly ListedHost[];
   readonly also: readonly ListedHost[];
@@ -61,7 +65,7 @@ export function compileReach(hosts: readonly HostRule[] | null): Reach {
         return bad('REGISTRY_NOT_LISTED', `the registry ${registry} is not among those that may be contacted; list it under registries in the configuration`);
       }
       const { rule } = found;
-      const endpoint = `${rule.plainHTTP ? 'http' : 'https'}://${endpointOf(registry)}`;
+      const endpoint = `${rule.plainHTTP ? 'http' : 'https'}://${rule.endpoint ?? endpointOf(registry)}`;
       // As URL.origin writes it, so that it can be compared; a port beyond 65535 is the only thing left that makes no URL.
       if (!URL.canParse(endpoint)) return bad('REFERENCE_INVALID', `the registry ${registry} has no valid port`);
       return good({ registry, origin: new URL(endpoint).origin, rule });
@@ -97,13 +101,16 @@ export function addressScope(rule: CompiledRule, url: URL): AddressScope {
 function compileRule(rule: HostRule): { readonly host: string; readonly rule: CompiledRule } {
   const host = canonicalHost(rule.host, rule.plainHTTP);
   const known = publicRegistries.find((registry) => registry.host === rule.host);
+  const endpoint = rule.endpoint ?? null;
+  const asked = endpoint === null ? (known?.endpoint ?? null) : canonicalHost(endpoint, rule.plainHTTP);
   const listed = (pattern: string): ListedHost => ({ pattern, scope: pattern.startsWith('*.') ? 'private' : 'any' });
   return {
     host: rule.host,
     rule: {
       ca: rule.ca,
       plainHTTP: rule.plainHTTP,
-      own: [host, ...(known?.endpoint === undefined || known.endpoint === null ? [] : [known.endpoint])].map(listed),
+      endpoint,
+      own: [host, ...(asked === null ? [] : [asked])].map(listed),
       also: [...rule.alsoHosts.map((also) => listed(canonicalHost(also, false))), ...(known?.alsoHosts ?? []).map(open)],
     },
   };
@@ -112,7 +119,7 @@ function compileRule(rule: HostRule): { readonly host: string; readonly rule: Co
 function compilePublic(host: string): { readonly host: string; readonly rule: CompiledRule } {
   const known = publicRegistries.find((registry) => registry.host === host);
   const own = [known?.endpoint ?? host].map(open);
-  return { host, rule: { ca: null, plainHTTP: false, own, also: (known?.alsoHosts ?? []).map(open) } };
+  return { host, rule: { ca: null, plainHTTP: false, endpoint: null, own, also: (known?.alsoHosts ?? []).map(open) } };
 }
 
 function open(pattern: string): ListedHost {

@@ -8,6 +8,7 @@ import { nextPage } from './link.ts';
 import { readManifest } from './manifest.ts';
 import type { AskRegistry } from './session.ts';
 import type { Reply } from './transport.ts';
+import { createTurns } from './turns.ts';
 
 const indexType = 'application/vnd.oci.image.index.v1+json';
 
@@ -20,8 +21,9 @@ const noReferrersApi: ReadonlySet<number> = new Set([400, 404, 405, 406, 501]);
  * https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
  */
 export function createReferrers(ask: AskRegistry, manifest: Registry['manifest'], limits: RegistryLimits): Registry['referrers'] {
+  const turn = createTurns();
   return async (repository, digest, call) => {
-    const [api, tag] = await Promise.all([fromApi(ask, limits, repository, digest, call), fromFallbackTag(manifest, repository, digest, call)]);
+    const [api, tag] = await Promise.all([fromApi(ask, turn, limits, repository, digest, call), fromFallbackTag(manifest, repository, digest, call)]);
     const [first] = api.faults;
     if (first !== undefined && api.pages === 0 && tag.faults.length > 0) return { ok: false, fault: first };
     const union = new Map<Digest, Descriptor>();
@@ -37,7 +39,14 @@ interface Listed extends Referrers {
   readonly pages: number;
 }
 
-async function fromApi(ask: AskRegistry, limits: RegistryLimits, repository: Repository, digest: Digest, call: Call): Promise<Listed> {
+async function fromApi(
+  ask: AskRegistry,
+  turn: (bytes: number) => Promise<void>,
+  limits: RegistryLimits,
+  repository: Repository,
+  digest: Digest,
+  call: Call,
+): Promise<Listed> {
   const what = `the referrers of ${repositoryName(repository)}@${digest}`;
   const descriptors: Descriptor[] = [];
   let url: URL | null = null;
@@ -51,12 +60,13 @@ async function fromApi(ask: AskRegistry, limits: RegistryLimits, repository: Rep
         operation: 'referrers',
         path: ['referrers', digest],
         accept: indexType,
-        longest: limits.manifestBytes,
+        longest: limits.listBytes,
         what,
         ...(url === null ? {} : { url }),
       },
       call,
     );
+    if (page.ok) await turn(page.value.body.length);
     const read = page.ok ? readPage(page.value, repository, what, limits, pages === 0) : page;
     if (!read.ok) return { pages, descriptors, faults: [read.fault] };
     descriptors.push(...read.value.descriptors);
@@ -76,7 +86,10 @@ function readPage(reply: Reply, repository: Repository, what: string, limits: Re
   if (first && noReferrersApi.has(status)) return good({ descriptors: [], next: null });
   if (status !== 200) return bad('RESPONSE_INVALID', `${registry} answered with the unexpected status ${status} for ${what}`);
   const contentType = headers['content-type'];
-  const index = readManifest(body, typeof contentType === 'string' ? contentType : null, digestBytes(body, 'sha256'), limits);
+  const index = readManifest(body, typeof contentType === 'string' ? contentType : null, digestBytes(body, 'sha256'), {
+    ...limits,
+    descriptors: limits.listDescriptors,
+  });
   if (!index.ok) {
     const code = index.fault.code === 'LIMIT_EXCEEDED' ? 'LIMIT_EXCEEDED' : 'RESPONSE_INVALID';
     return bad(code, `${registry} answered for ${what} with ${index.fault.message}`);

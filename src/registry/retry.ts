@@ -21,7 +21,8 @@ export function createSend({ transport, limits, clock, jitter }: RetryParts): Se
       if (signal.aborted) return bad('DEADLINE_EXCEEDED', `no time was left to ask ${ask.place.registry} for ${what}`);
       const tried = read(await transport.send(ask, signal), ask, what, clock());
       if (tried.ok) return good(tried.reply);
-      const wait = tried.after ?? limits.backoff * 2 ** (attempt - 1) * (0.5 + jitter() / 2);
+      // A moment later than it was asked for: a timer may be early.
+      const wait = tried.after !== null ? tried.after + 2 + limits.backoff * jitter() : limits.backoff * 2 ** (attempt - 1) * (0.5 + jitter() / 2);
       if (!tried.retry || attempt >= limits.attempts || wait > limits.longestWait) return { ok: false, fault: tried.fault };
       if (!(await sleep(wait, signal))) return { ok: false, fault: tried.fault };
     }

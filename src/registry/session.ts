@@ -39,7 +39,19 @@ export function createSession(reach: Reach, authorizer: Authorizer, send: Send):
       if (!authorization.ok) return authorization;
       const { header, as } = authorization.value;
       const sent = url.origin === place.origin ? header : null;
-      const reply = await send({ place, operation, method, url, headers: { accept }, authorization: sent, body: null, longest }, what, call.signal);
+      const asked = {
+        place,
+        repository: repository.repository,
+        access: call.access.key,
+        operation,
+        method,
+        url,
+        headers: { accept },
+        authorization: sent,
+        body: null,
+        longest,
+      } as const;
+      const reply = await send(asked, what, call.signal);
       if (!reply.ok) return reply;
       const { status } = reply.value;
       if (status === 403) return stillRefused(claim, status, as);

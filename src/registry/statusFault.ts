@@ -24,11 +24,16 @@ export function statusFault(host: string, status: number, retryAfter: string | s
     const wait = after === null ? '' : `; it wants to be left alone for ${Math.ceil(after / 1000)} s`;
     return { fault: fault('REGISTRY_RATE_LIMITED', `${host} answered 429 Too Many Requests for ${what}${wait}`), retry: true, after };
   }
-  if (status === 408 || (status >= 500 && status !== 501)) {
+  if (isOutage(status)) {
     const after = readRetryAfter(retryAfter, now);
     return { fault: fault('REGISTRY_UNAVAILABLE', `${host} answered ${status} for ${what}`), retry: true, after };
   }
   return null;
+}
+
+/** A status that says that the registry, or what it needs, is down. */
+export function isOutage(status: number): boolean {
+  return status === 408 || (status >= 500 && status !== 501);
 }
 
 /** A status that nothing explains. */

@@ -1,9 +1,9 @@
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { property, text } from '../domain/json.ts';
 import type { Credential } from '../domain/registry.ts';
+import { readJson } from '../domain/strictJson.ts';
 import { safeText } from '../domain/text.ts';
 import type { Challenge } from './challenge.ts';
-import { readJson } from './json.ts';
 import { allowsDerived, type Place } from './reach.ts';
 import type { Ask, Reply } from './transport.ts';
 
@@ -43,8 +43,14 @@ export function readRealm(challenge: Challenge, place: Place): Outcome<Realm> {
 }
 
 /** The request for a token: GET, or POST for an identity token (https://distribution.github.io/distribution/spec/auth/oauth/). */
-export function askForToken(place: Place, realm: Realm, scope: string, credential: Credential | null, longest: number): Ask {
-  const base = { place, operation: 'token', longest } as const;
+export function askForToken(
+  asker: Pick<Ask, 'place' | 'repository' | 'access'>,
+  realm: Realm,
+  scope: string,
+  credential: Credential | null,
+  longest: number,
+): Ask {
+  const base = { ...asker, operation: 'token', longest } as const;
   if (credential?.kind === 'identityToken') {
     const form = new URLSearchParams({ grant_type: 'refresh_token', client_id: 'tidewaiter', refresh_token: credential.token, scope });
     if (realm.service !== null) form.set('service', realm.service);
@@ -60,7 +66,7 @@ export function askForToken(place: Place, realm: Realm, scope: string, credentia
 
 /** Reads `token` or `access_token`, and how long it is good for. */
 export function readToken(place: Place, reply: Reply, depth: number): Outcome<Token> {
-  const json = readJson(reply.body, depth);
+  const json = readJson(reply.body, { depth });
   const value = json.ok ? (text(property(json.value, 'token')) ?? text(property(json.value, 'access_token'))) : null;
   // Only what may stand in a header.
   if (!json.ok || value === null || !/^[\x21-\x7e]{1,16384}$/.test(value)) {

@@ -4,8 +4,9 @@ import { safeText } from '../domain/text.ts';
 import type { Resolve } from './address.ts';
 import { readBody } from './body.ts';
 import { guardedConnector } from './connect.ts';
+import type { Gate } from './gate.ts';
 import type { RegistryLimits } from './limits.ts';
-import { type AttemptFault, networkFault } from './networkFault.ts';
+import { type AttemptFault, isConnectionFault, networkFault } from './networkFault.ts';
 import { allowsDerived, type CompiledRule, type Place } from './reach.ts';
 import { createSlots } from './slots.ts';
 
@@ -26,6 +27,10 @@ export interface RequestEvent {
 /** What is sent. */
 export interface Ask {
   readonly place: Place;
+  /** What is asked for, without its registry: hosts are shared out fairly between these. */
+  readonly repository: string;
+  /** Key of the right it is asked with. */
+  readonly access: string;
   readonly operation: Operation;
   readonly method: 'GET' | 'HEAD' | 'POST';
   readonly url: URL;
@@ -57,10 +62,11 @@ export interface Transport {
 export interface TransportParts {
   readonly limits: RegistryLimits;
   readonly resolve: Resolve;
+  readonly gate: Gate;
   onRequest(event: RequestEvent): void;
 }
 
-export function createTransport({ limits, resolve, onRequest }: TransportParts): Transport {
+export function createTransport({ limits, resolve, gate, onRequest }: TransportParts): Transport {
   const agents = new Map<CompiledRule, Agent>();
   const slots = createSlots(limits.perHost, limits.queue);
 
@@ -84,8 +90,17 @@ export function createTransport({ limits, resolve, onRequest }: TransportParts):
 
   const exchange = async (ask: Ask, signal: AbortSignal): Promise<Attempt> => {
     const host = ask.url.host;
-    const slot = await slots.take(host, signal);
+    const asked = { host, repository: ask.repository, access: ask.access };
+    const refused = gate.refusal(asked);
+    if (refused !== null) return { ok: false, ...refused };
+    const slot = await slots.take(host, ask.repository, signal);
     if (!slot.ok) return final(slot);
+    // Much may have happened while it waited for its turn.
+    const pass = await gate.enter(asked, signal);
+    if ('fault' in pass) {
+      slot.value();
+      return { ok: false, ...pass };
+    }
     const started = performance.now();
     const own = AbortSignal.timeout(limits.request);
     let status: number | null = null;
@@ -106,12 +121,16 @@ export function createTransport({ limits, resolve, onRequest }: TransportParts):
         signal: AbortSignal.any([signal, own]),
       });
       const body = await readBody(response, ask);
+      pass.answered(response.statusCode, response.headers['retry-after']);
       status = response.statusCode;
       if (!body.ok) code = body.fault.code;
       return body.ok ? { ok: true, reply: { status: response.statusCode, headers: response.headers, body: body.value, url: ask.url } } : final(body);
     } catch (error) {
       const failed = interrupted(host, signal, own, limits.request) ?? networkFault(host, error);
       code = failed.fault.code;
+      if (code === 'REGISTRY_UNAVAILABLE') pass.failed(failed.fault, isConnectionFault(error));
+      else if (signal.aborted || code === 'REGISTRY_NOT_LISTED') pass.abandoned();
+      else pass.answered(null, undefined);
       return { ok: false, ...failed };
     } finally {
       slot.value();
@@ -132,6 +151,7 @@ export function createTransport({ limits, resolve, onRequest }: TransportParts):
       }
     },
     async close() {
+      gate.close();
       await Promise.all([...agents.values()].map((agent) => agent.destroy()));
       agents.clear();
     },

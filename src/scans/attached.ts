@@ -67,7 +67,7 @@ export function judgeAttached(
 }
 
 function scanOf(source: string, image: PlatformImage, attached: readonly Attached[], subject: Subject, now: number, none: string): Scan {
-  const place = { source, platform: image.platform };
+  const place = { source, platform: image.platform, digest: image.digest };
   const scans: Scan[] = [];
   for (const at of attached) {
     // What is attached to a sibling's manifest says nothing about this platform.

@@ -57,7 +57,7 @@ function harborSource({ name, kind }: Settings, url: URL, api: HarborApi, parts:
       const [first] = faults;
       if (first !== undefined && looks.every((look) => look.scans.length === 0)) return { ok: false, fault: first };
       const scans = looks.map(({ image, scans: found, faults: own }) => {
-        const place = { source: name, platform: image.platform };
+        const place = { source: name, platform: image.platform, digest: image.digest };
         const unlooked = own.map((fault) => withoutResult(place, 'unavailable', fault.message));
         return choose(withoutResult(place, 'missing', `Harbor at ${url.host} does not hold the manifest ${image.digest}`), [...found, ...unlooked]);
       });
@@ -75,7 +75,7 @@ function harborSource({ name, kind }: Settings, url: URL, api: HarborApi, parts:
   }
 
   async function scanIn(repository: string, image: PlatformImage, signal: AbortSignal): Promise<Outcome<Scan>> {
-    const place = { source: name, platform: image.platform };
+    const place = { source: name, platform: image.platform, digest: image.digest };
     const found = await api.artifact(repository, image.digest, signal);
     if (!found.ok) return found;
     if (found.value === null) return good(withoutResult(place, 'missing', `Harbor at ${url.host} does not hold the manifest ${image.digest}`));

@@ -1,5 +1,5 @@
 import type { EvaluatedScan, Finds, Rejection, ScanFinding, Subject } from '../domain/evidence.ts';
-import { type Fault, fault, good, type Outcome } from '../domain/fault.ts';
+import { type FaultCode, good, type Outcome } from '../domain/fault.ts';
 import type { IgnoreRules } from './ignore.ts';
 import type { ScanSource } from './kind.ts';
 import { gradeOf, type SeveritySource } from './severity.ts';
@@ -30,6 +30,7 @@ export function refine(source: ScanSource, refinement: Refinement): ScanSource {
     name: source.name,
     stage: source.stage,
     kind: source.kind,
+    ...(source.where === undefined ? {} : { where: source.where }),
     get trust() {
       return trust();
     },
@@ -47,47 +48,61 @@ export function refine(source: ScanSource, refinement: Refinement): ScanSource {
 interface Said {
   readonly claims: VexClaims;
   readonly rejected: readonly Rejection[];
-  readonly faults: readonly Fault[];
 }
 
-const nothingSaid: Outcome<Said> = good({ claims: new Map(), rejected: [], faults: [] });
+const nothingSaid: Outcome<Said> = good({ claims: new Map(), rejected: [] });
 
 function hasOpen(scan: Finds['scans'][number]): boolean {
   return scan.state === 'evaluated' && scan.findings.some(({ suppressed }) => suppressed === null);
 }
 
-/** An outage is a fault of the whole look, so that what is known from before it can serve, and nothing is kept that it left out. */
+/**
+ * An outage is a fault of the whole look, so that what is known from before it can serve, and nothing is kept that it left out. All else
+ * that keeps statements from being read is a reason to suppress nothing, and no doubt about the findings: it is shown as rejected.
+ */
 async function askAll(vex: readonly VexSource[], subject: Subject, signal: AbortSignal): Promise<Outcome<Said>> {
   const claims: VexClaim[] = [];
   const rejected: Rejection[] = [];
-  const faults: Fault[] = [];
-  for (const outcome of await Promise.all(vex.map((each) => each.claims(subject, signal)))) {
+  let whole = true;
+  const outcomes = await Promise.all(vex.map(async (each) => ({ name: each.name, outcome: await each.claims(subject, signal) })));
+  for (const { name, outcome } of outcomes) {
     if (outcome.ok) {
       claims.push(...outcome.value.claims);
       rejected.push(...outcome.value.rejected);
     } else if (outcome.fault.transient) return outcome;
-    else faults.push(outcome.fault);
+    else {
+      whole = false;
+      rejected.push(refuse(name, outcome.fault.code, `no VEX statement counts, since not all of ${name} could be read: ${outcome.fault.message}`));
+    }
   }
   // A statement that can't be seen may take back one of another source.
-  return good({ claims: claimsById(faults.length > 0 ? [] : claims), rejected, faults });
+  return good({ claims: claimsById(whole ? claims : []), rejected });
 }
 
-function apply(finds: Finds, { claims, rejected, faults }: Said, subject: Subject, refinement: Refinement): Finds {
+function refuse(source: string, code: FaultCode, message: string): Rejection {
+  return { stage: 'scans', source, layout: null, code, message };
+}
+
+function apply(finds: Finds, { claims, rejected }: Said, subject: Subject, refinement: Refinement): Finds {
   const work: Work = { left: mostComparisons };
   const refineAll = (by: VexClaims): Finds['scans'] =>
     finds.scans.map((scan) => (scan.state === 'evaluated' ? refineScan(scan, by, subject, refinement, work) : scan));
   const scans = refineAll(claims);
-  const all = { ...finds, rejected: [...finds.rejected, ...rejected], faults: [...finds.faults, ...faults] };
-  if (work.left >= 0) return { ...all, scans };
-  const tooMany = fault('LIMIT_EXCEEDED', `the VEX statements about the image need more than ${mostComparisons} comparisons; none of them counts`);
-  return { ...all, scans: refineAll(new Map()), faults: [...all.faults, tooMany] };
+  const all = [...finds.rejected, ...rejected];
+  if (work.left >= 0) return { ...finds, scans, rejected: all };
+  const tooMany = `no VEX statement counts, since comparing them takes more than ${mostComparisons} steps`;
+  const names = refinement.vex.map(({ name }) => name).join(', ');
+  return { ...finds, scans: refineAll(new Map()), rejected: [...all, refuse(names, 'LIMIT_EXCEEDED', tooMany)] };
 }
 
 function refineScan(scan: EvaluatedScan, claims: VexClaims, subject: Subject, { severitySource, ignore, clock }: Refinement, work: Work): EvaluatedScan {
-  const image = subject.platforms.find(({ platform }) => platform === scan.platform);
+  const images = subject.platforms.filter(({ digest }) => digest === scan.digest);
   const now = clock();
-  const suppressedBy = (finding: ScanFinding): ScanFinding['suppressed'] =>
-    (image === undefined ? null : suppressByVex(finding, image, subject, claims, now, work)) ?? ignore?.suppress(finding, subject.image) ?? null;
+  const clearedByVex = (finding: ScanFinding): ScanFinding['suppressed'] => {
+    const all = images.map((image) => suppressByVex(finding, image, subject, claims, now, work));
+    return all.includes(null) ? null : (all[0] ?? null);
+  };
+  const suppressedBy = (finding: ScanFinding): ScanFinding['suppressed'] => clearedByVex(finding) ?? ignore?.suppress(finding, subject.image) ?? null;
   const findings = scan.findings.map((finding) => ({
     ...finding,
     severity: gradeOf(finding, severitySource),

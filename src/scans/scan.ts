@@ -1,3 +1,4 @@
+import type { Digest } from '../domain/digest.ts';
 import type { Scan } from '../domain/evidence.ts';
 import { clockSkew } from './time.ts';
 import type { TrivyReport } from './trivyReport.ts';
@@ -25,11 +26,12 @@ const order: readonly State[] = [
 export interface ScanPlace {
   readonly source: string;
   readonly platform: string;
+  readonly digest: Digest;
 }
 
 /** A scan that did not lead to findings, with the reason in one sentence. */
 export function withoutResult(place: ScanPlace, state: Exclude<State, 'evaluated'>, reason: string): Scan {
-  return { source: place.source, platform: place.platform, state, reason };
+  return { source: place.source, platform: place.platform, digest: place.digest, state, reason };
 }
 
 /**
@@ -42,6 +44,7 @@ export function evaluate(place: ScanPlace, report: TrivyReport, signer: string |
   return {
     source: place.source,
     platform: place.platform,
+    digest: place.digest,
     state: 'evaluated',
     signer,
     scanner: report.scanner,

@@ -91,9 +91,10 @@ class TrivySource implements ScanSource {
     if (subject.platforms.length === 0) return bad('MANIFEST_INVALID', 'the platforms of the image are not known, so they can not be scanned');
     const patience = AbortSignal.any([signal, AbortSignal.timeout(this.#settings.patience)]);
     const looks = await Promise.all(subject.platforms.map((image) => this.#scanOf(image, subject, patience)));
-    const scans = looks.map((look, i) => {
-      const platform = subject.platforms[i]?.platform ?? '';
-      return look.ok ? look.value : withoutResult({ source: this.name, platform }, 'unavailable', look.fault.message);
+    const scans = subject.platforms.flatMap(({ platform, digest }, i) => {
+      const look = looks[i];
+      if (look === undefined) return [];
+      return look.ok ? look.value : withoutResult({ source: this.name, platform, digest }, 'unavailable', look.fault.message);
     });
     const pending = scans.filter(({ state }) => state === 'pending').length;
     const faults = looks.flatMap((look) => (look.ok ? [] : [look.fault]));
@@ -109,7 +110,7 @@ class TrivySource implements ScanSource {
   }
 
   async #scanOf(image: PlatformImage, subject: Subject, patience: AbortSignal): Promise<Outcome<Scan>> {
-    const place = { source: this.name, platform: image.platform };
+    const place = { source: this.name, platform: image.platform, digest: image.digest };
     const ask = () => this.#queue.ask(image.digest, (own) => this.#run(image, subject, own));
     let standing = ask();
     if (standing.ok && standing.value.running !== null && standing.value.result === null) {

@@ -48,6 +48,7 @@ function directorySource({ name, kind, path }: Settings, folder: WatchedFolder<F
     name,
     stage: 'scans',
     kind,
+    where: parts.resolvePath(path),
     get trust() {
       return trust();
     },
@@ -90,7 +91,7 @@ function scanOf(
   platforms: readonly PlatformImage[],
   now: number,
 ): Scan {
-  const place = { source, platform: image.platform };
+  const place = { source, platform: image.platform, digest: image.digest };
   const scans = (reports.get(image.imageId) ?? []).map((report) =>
     report.ok ? evaluate(place, report.value, null, null, now) : withoutResult(place, 'invalid', `the report can't be used: ${report.fault.message}`),
   );

@@ -80,7 +80,7 @@ class OperatorSource implements ScanSource {
   }
 
   #scanOf(image: PlatformImage, subject: Subject): Scan {
-    const place = { source: this.name, platform: image.platform };
+    const place = { source: this.name, platform: image.platform, digest: image.digest };
     const now = this.#parts.clock();
     const read = ({ content }: OperatorReport): Scan =>
       content.ok

@@ -39,7 +39,8 @@ export async function openTrivy(options: TrivyOptions, parts: Pick<ScanParts, 'f
   const token = file.value === null ? null : Buffer.from(file.value).toString('utf8').trim();
   // Made here, and ours alone: what is written is gone with us.
   const home = mkdtempSync(join(tmpdir(), 'tidewaiter-trivy-'));
-  const close = (): void => rmSync(home, { recursive: true, force: true });
+  // A scan that was killed a moment ago may still be writing there.
+  const close = (): void => rmSync(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   const cache = options.cacheDirectory === undefined ? join(home, 'cache') : parts.resolvePath(options.cacheDirectory);
   const work = join(home, 'work');
   try {

@@ -1,6 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { bad, type Outcome } from '../domain/fault.ts';
-import { type FolderContent, type FolderUse, JsonFolder } from './jsonFolder.ts';
+import { type FolderContent, type FolderLimits, type FolderUse, JsonFolder } from './jsonFolder.ts';
 import type { ScanLog } from './kind.ts';
 
 /** Changes come in bursts: a file is written in many pieces. */
@@ -23,11 +23,11 @@ export class WatchedFolder<T> {
   #again = false;
   #closed = false;
 
-  constructor(path: string, use: FolderUse<T>, log: ScanLog) {
+  constructor(path: string, use: FolderUse<T>, log: ScanLog, limits?: FolderLimits) {
     this.#path = path;
     this.#use = use;
     this.#log = log;
-    this.#folder = new JsonFolder(path, use, log);
+    this.#folder = new JsonFolder(path, use, log, limits);
     this.#poll = setInterval(() => void this.refresh(), pollEvery);
     this.#poll.unref();
   }
@@ -65,7 +65,8 @@ export class WatchedFolder<T> {
       this.#watch();
       const content = await this.#folder.read();
       const wasGood = this.#content.ok;
-      this.#content = content;
+      // The same object as long as it is the same content: what was made of it can be kept.
+      if (!content.ok || !this.#content.ok || content.value.hash !== this.#content.value.hash) this.#content = content;
       if (content.ok) this.#hash = content.value.hash;
       else if (wasGood) this.#log.warn({ ...this.#use.label, code: content.fault.code }, content.fault.message);
       if (!content.ok) this.#unwatch();

@@ -21,6 +21,9 @@ export interface Metrics {
   readonly configLoaded: (ok: boolean, revision: string | null) => void;
   readonly auditQueue: (length: number) => void;
   readonly auditLost: (records: number) => void;
+  readonly auditBytes: (bytes: number) => void;
+  /** One segment that was removed, and the entries in it. */
+  readonly auditRemoved: (entries: number) => void;
   /** Milliseconds since the epoch. */
   readonly certificateExpires: (when: number) => void;
   /** What /metrics shows. */
@@ -55,6 +58,9 @@ export function createMetrics(build: { readonly version: string }): Metrics {
   const revision = new Gauge({ registers, name: `${prefix}revision_info`, help: 'The revision in force', labelNames: ['what', 'revision'] });
   const queue = new Gauge({ registers, name: `${prefix}audit_queue_records`, help: 'Audit records that wait to be written' });
   const lost = new Counter({ registers, name: `${prefix}audit_lost_records_total`, help: 'Audit records that could not be kept' });
+  const auditBytes = new Gauge({ registers, name: `${prefix}audit_bytes`, help: 'Bytes that audit records take on disk, and will take' });
+  const removedSegments = new Counter({ registers, name: `${prefix}audit_removed_segments_total`, help: 'Audit segments removed for their age or size' });
+  const removedEntries = new Counter({ registers, name: `${prefix}audit_removed_records_total`, help: 'Audit records removed for age or size' });
   const expires = new Gauge({
     registers,
     name: `${prefix}certificate_expires_seconds`,
@@ -97,6 +103,11 @@ export function createMetrics(build: { readonly version: string }): Metrics {
     configLoaded: (ok, next) => loaded('config', ok, next),
     auditQueue: (length) => queue.set(length),
     auditLost: (records) => lost.inc(records),
+    auditBytes: (bytes) => auditBytes.set(bytes),
+    auditRemoved: (entries) => {
+      removedSegments.inc();
+      removedEntries.inc(entries);
+    },
     certificateExpires: (when) => expires.set(when / 1000),
     contentType: registry.contentType,
     text: () => {

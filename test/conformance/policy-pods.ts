@@ -23,18 +23,21 @@ const finding: fc.Arbitrary<ScanFinding> = fc.record({
 });
 
 const platform = fc.constantFrom('linux/amd64', 'linux/arm64');
+const childDigests: readonly Digest[] = [digest, `sha256:${'3'.repeat(64)}`];
 const source = fc.constantFrom('reports', 'harbor');
 
 const scan: fc.Arbitrary<Scan> = fc.oneof(
   fc.record({
     source,
     platform,
+    digest: fc.constantFrom(...childDigests),
     state: fc.constantFrom('missing', 'unavailable', 'pending', 'failed', 'mismatch', 'inconclusive'),
     reason: fc.constantFrom('because', '"quoted" %s'),
   }),
   fc.record({
     source,
     platform,
+    digest: fc.constantFrom(...childDigests),
     state: fc.constant('evaluated'),
     signer: fc.constant(null),
     scanner: fc.constant('trivy'),
@@ -51,7 +54,11 @@ const [platformImage] = evidence.platforms;
 const gathered: fc.Arbitrary<Evidence> = fc.record({
   platforms: fc
     .subarray(['linux/amd64', 'linux/arm64'])
-    .map((names) => names.flatMap((name) => (platformImage === undefined ? [] : [{ ...platformImage, platform: name }]))),
+    .map((names) =>
+      names.flatMap((name) =>
+        platformImage === undefined ? [] : [{ ...platformImage, platform: name, digest: childDigests[name === 'linux/amd64' ? 0 : 1] ?? digest }],
+      ),
+    ),
   signatures: fc.constantFrom(evidence.signatures, [], []),
   attestations: fc.constantFrom(evidence.attestations, []),
   scans: fc.array(scan, { maxLength: 4 }),

@@ -132,7 +132,7 @@ describe('a trusted mirror', () => {
   });
 
   test('does not make an unsigned image signed', async () => {
-    await stage.publish('kept/other');
+    await stage.publish('kept/other', { content: other, signed: false });
     const evil = await stage.publish('kept/other', { registry: trusted, content: other, signed: false });
     await expectDenied(`${trusted.host}/kept/other:1.0@${evil.digest}`, '[signed]');
   });

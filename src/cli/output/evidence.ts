@@ -1,6 +1,7 @@
 import { type Scan, severities } from '../../domain/evidence.ts';
 import { formatReference } from '../../domain/image.ts';
 import { safeText } from '../../domain/text.ts';
+import type { Conclusion } from '../conclude.ts';
 import type { VerifiedImage } from '../desk.ts';
 import type { Paint } from '../io.ts';
 
@@ -12,7 +13,7 @@ interface Line {
 }
 
 /** All evidence about one image, for people: what was verified, what was refused, what could not be looked at, and where. */
-export function evidenceText({ image, looked }: VerifiedImage, paint: Paint): string {
+export function evidenceText({ image, looked }: VerifiedImage, conclusion: Conclusion, paint: Paint): string {
   const { evidence, reference } = image;
   const verified = (rest: string): Line => ({ word: 'verified', style: 'green', rest });
   const sections: (readonly [title: string, lines: readonly Line[]])[] = [
@@ -20,7 +21,7 @@ export function evidenceText({ image, looked }: VerifiedImage, paint: Paint): st
     [
       'Signatures',
       evidence.signatures.map(({ signer, kind, layout, keyId, identity, subject }) => {
-        const by = keyId === null ? (identity ?? 'unknown') : `key ${keyId.slice(0, 16)}`;
+        const by = keyId === null ? (identity ?? 'unknown') : `key ${keyId}`;
         return verified(`${signer}  (${kind}, ${layout}, ${by}, on the ${subject})`);
       }),
     ],
@@ -45,8 +46,11 @@ export function evidenceText({ image, looked }: VerifiedImage, paint: Paint): st
   return [
     head,
     ...shown.map(([title, lines]) => [title, ...(lines.length === 0 ? [{ rest: 'none' }] : lines).map((line) => write(line, paint))].join('\n')),
+    paint(styles[conclusion.result], safeText(conclusion.text, 2000)),
   ].join('\n\n');
 }
+
+const styles = { good: 'green', wrong: 'red', unable: 'yellow' } as const;
 
 /** What is worth saying even when there is none. */
 const always: ReadonlySet<string> = new Set(['Signatures', 'Scans']);

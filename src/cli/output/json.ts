@@ -12,15 +12,23 @@ export function safeJson(value: unknown): string {
 export function checkJson(report: CheckReport): string {
   return safeJson({
     version: 1,
-    summary: { ...countResults(report), others: report.others, unreadable: report.faults.length },
+    summary: {
+      ...countResults(report),
+      unseen: report.objects.filter(({ unseen }) => unseen).length,
+      unknown: report.unknown.length,
+      others: report.others,
+      unreadable: report.faults.length,
+    },
     objects: report.objects.map(objectJson),
+    unknown: report.unknown.map(({ file, position, kind }) => ({ file, ...position, kind })),
     faults: report.faults,
   });
 }
 
-function objectJson({ object, request, checked, result }: CheckedObject): object {
+function objectJson({ object, request, checked, result, unseen }: CheckedObject): object {
   return {
     result,
+    unseen,
     file: object.file,
     ...object.position,
     kind: object.kind,

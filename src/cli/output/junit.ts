@@ -1,6 +1,7 @@
 import type { WeighedFinding } from '../../domain/decision.ts';
 import { safeText } from '../../domain/text.ts';
-import { type CheckedObject, type CheckReport, describeObject } from '../judge.ts';
+import { type CheckedObject, type CheckReport, describeObject, whyUnjudged, whyUnknown, withRemedy } from '../judge.ts';
+import type { ManifestObject } from '../manifests.ts';
 import { manifestFaultText } from './text.ts';
 
 /**
@@ -8,24 +9,38 @@ import { manifestFaultText } from './text.ts';
  * a failure, what could not be read an error.
  */
 export function checkJunit(report: CheckReport): string {
-  const files = [...new Set([...report.objects.map(({ object }) => object.file), ...report.faults.map(({ file }) => file)])];
+  const files = [
+    ...new Set([...report.objects.map(({ object }) => object.file), ...report.unknown.map(({ file }) => file), ...report.faults.map(({ file }) => file)]),
+  ];
   const suites = files.map((file) => {
     const objects = report.objects.filter(({ object }) => object.file === file);
     const faults = report.faults.filter((fault) => fault.file === file);
-    const counts = { tests: objects.length + faults.length, failures: denied(objects), errors: faults.length, skipped: skipped(objects) };
+    const unknown = report.unknown.filter((object) => object.file === file);
+    const counts = {
+      tests: objects.length + unknown.length + faults.length,
+      failures: denied(objects),
+      errors: faults.length,
+      skipped: skipped(objects) + unknown.length,
+    };
     const cases = [
       ...objects.map(testCase),
+      ...unknown.map(unknownCase),
       ...faults.map((fault) => element('testcase', { name: manifestFaultText(fault), classname: file }, element('error', { message: fault.message }, null))),
     ];
     return element('testsuite', { name: file, ...counts, time: 0 }, cases.join('\n'));
   });
   const totals = {
-    tests: report.objects.length + report.faults.length,
+    tests: report.objects.length + report.unknown.length + report.faults.length,
     failures: denied(report.objects),
     errors: report.faults.length,
-    skipped: skipped(report.objects),
+    skipped: skipped(report.objects) + report.unknown.length,
   };
   return `<?xml version="1.0" encoding="UTF-8"?>\n${element('testsuites', { name: 'tidewaiter', ...totals, time: 0 }, suites.join('\n'))}`;
+}
+
+function unknownCase(object: ManifestObject): string {
+  const skipped = element('skipped', { message: whyUnknown(object) }, null);
+  return element('testcase', { name: object.kind, classname: object.file, file: object.file, line: object.position.line, time: 0 }, skipped);
 }
 
 function testCase(object: CheckedObject): string {
@@ -35,7 +50,7 @@ function testCase(object: CheckedObject): string {
   const body = {
     denied: () => element('failure', { message: findings.find(({ effect }) => effect === 'deny')?.msg ?? 'denied', type: 'denied' }, escapeXml(text)),
     warned: () => element('system-out', {}, escapeXml(text)),
-    unjudged: () => element('skipped', {}, null),
+    unjudged: () => element('skipped', { message: whyUnjudged(object) }, null),
     admitted: () => null,
   }[result]();
   return element(
@@ -45,8 +60,8 @@ function testCase(object: CheckedObject): string {
   );
 }
 
-function findingLine({ effect, policy, msg, remediation }: WeighedFinding): string {
-  return `${effect} [${policy}] ${safeText(msg, 4000)}${remediation === null ? '' : ` What to do: ${safeText(remediation, 1000)}`}`;
+function findingLine(finding: WeighedFinding): string {
+  return `${finding.effect} [${finding.policy}] ${safeText(withRemedy(finding), 4000)}`;
 }
 
 function denied(objects: readonly CheckedObject[]): number {

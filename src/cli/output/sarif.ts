@@ -3,8 +3,9 @@ import { pathToFileURL } from 'node:url';
 import type { WeighedFinding } from '../../domain/decision.ts';
 import { safeText } from '../../domain/text.ts';
 import { version } from '../../version.ts';
-import { type CheckedObject, type CheckReport, describeObject, placeOf } from '../judge.ts';
-import type { ManifestFault } from '../manifests.ts';
+import type { PolicyText } from '../desk.ts';
+import { type CheckedObject, type CheckReport, describeObject, placeOf, whyUnknown, withRemedy } from '../judge.ts';
+import type { ManifestFault, ManifestObject } from '../manifests.ts';
 import { safeJson } from './json.ts';
 
 /** SARIF 2.1.0: https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/sarif-v2.1.0-os.html. A rule is a policy; a place is the image's line. */
@@ -16,13 +17,24 @@ export function checkSarif(report: CheckReport): string {
     version: '2.1.0',
     runs: [
       {
-        tool: { driver: { name: 'tidewaiter', version, rules: rules.map((id) => ({ id, shortDescription: { text: `Policy ${safeText(id, 100)}` } })) } },
+        tool: {
+          driver: {
+            name: 'tidewaiter',
+            version,
+            rules: rules.map((id) =>
+              rule(
+                id,
+                report.rules.find(({ name }) => name === id),
+              ),
+            ),
+          },
+        },
         columnKind: 'utf16CodeUnits',
         invocations: [
           {
             executionSuccessful: report.faults.length === 0,
             // What could not be read is no result (3.58): nobody may take it for a clean file.
-            toolExecutionNotifications: report.faults.map(notification),
+            toolExecutionNotifications: [...report.faults.map(notification), ...report.unknown.map(note)],
           },
         ],
         results: found.map(({ object, finding }) => result(object, finding, rules.indexOf(finding.policy))),
@@ -31,14 +43,29 @@ export function checkSarif(report: CheckReport): string {
   });
 }
 
+/** A reportingDescriptor (3.49), from what the policy's METADATA says. */
+function rule(id: string, about: PolicyText | undefined): object {
+  const { title = null, description = null, remediation = null } = about ?? {};
+  return {
+    id,
+    shortDescription: { text: safeText(title ?? `Policy ${id}`, 300) },
+    ...(description === null ? {} : { fullDescription: { text: safeText(description, 2000) } }),
+    ...(remediation === null ? {} : { help: { text: safeText(remediation, 2000) } }),
+  };
+}
+
+function note(object: ManifestObject): object {
+  const { file, position } = object;
+  return { ...notification({ file, line: position.line, column: position.column, message: whyUnknown(object) }), level: 'note' };
+}
+
 function result(object: CheckedObject, finding: WeighedFinding, ruleIndex: number): object {
   const { line, column } = placeOf(object, finding);
-  const remedy = finding.remediation === null ? '' : ` What to do: ${finding.remediation}`;
   return {
     ruleId: finding.policy,
     ruleIndex,
     level: finding.effect === 'deny' && object.result === 'denied' ? 'error' : 'warning',
-    message: { text: safeText(`${describeObject(object)}: ${finding.msg}${remedy}`, 4000) },
+    message: { text: safeText(`${describeObject(object)}: ${withRemedy(finding)}`, 4000) },
     locations: [
       {
         physicalLocation: { artifactLocation: { uri: uriOf(object.object.file) }, region: { startLine: line, startColumn: column } },

@@ -2,8 +2,8 @@ import type { WeighedFinding } from '../../domain/decision.ts';
 import { safeText } from '../../domain/text.ts';
 import { describeContainer } from '../../domain/workload.ts';
 import type { Paint } from '../io.ts';
-import { type CheckedObject, type CheckReport, countResults, describeObject, type Result } from '../judge.ts';
-import type { ManifestFault } from '../manifests.ts';
+import { type CheckedObject, type CheckReport, countResults, describeObject, type Result, whyUnjudged, whyUnknown } from '../judge.ts';
+import type { ManifestFault, ManifestObject } from '../manifests.ts';
 
 const heads: Record<Result, { readonly word: string; readonly style: 'red' | 'green' | 'yellow' | 'dim' }> = {
   admitted: { word: 'ADMITTED', style: 'green' },
@@ -15,7 +15,7 @@ const heads: Record<Result, { readonly word: string; readonly style: 'red' | 'gr
 /** The report for people: a block for each object, then one line that sums up. */
 export function checkText(report: CheckReport, paint: Paint): string {
   const blocks = report.objects.map((object) => objectText(object, paint).join('\n'));
-  return [...blocks, summary(report, paint)].join('\n\n');
+  return [...blocks, ...report.unknown.map((object) => unknownText(object, paint)), summary(report, paint)].join('\n\n');
 }
 
 /** `file:line:column: message` */
@@ -23,11 +23,18 @@ export function manifestFaultText({ file, line, column, message }: ManifestFault
   return `${[safeText(file === '-' ? 'standard input' : file), line, column].filter((part) => part !== null).join(':')}: ${message}`;
 }
 
+function unknownText(object: ManifestObject, paint: Paint): string {
+  return `${paint('yellow', 'NOTE'.padEnd(9))} ${whyUnknown(object)}  ${paint('dim', safeText(placeText(object)))}`;
+}
+
+function placeText({ file, position }: ManifestObject): string {
+  return `${file === '-' ? 'standard input' : file}:${position.line}`;
+}
+
 function objectText(object: CheckedObject, paint: Paint): string[] {
   const { checked, result } = object;
   const { word, style } = heads[result];
-  const place = `${object.object.file === '-' ? 'standard input' : object.object.file}:${object.object.position.line}`;
-  const lines = [`${paint(style, word.padEnd(9))} ${paint('bold', safeText(describeObject(object)))}  ${paint('dim', safeText(place))}`];
+  const lines = [`${paint(style, word.padEnd(9))} ${paint('bold', safeText(describeObject(object)))}  ${paint('dim', safeText(placeText(object.object)))}`];
   for (const image of checked?.images ?? []) {
     const moved = image.admitted !== image.container.written;
     lines.push(
@@ -58,8 +65,10 @@ function findingText(finding: WeighedFinding, paint: Paint): string[] {
 
 const mostCves = 10;
 
-function noteOf({ checked, result }: CheckedObject): string | null {
-  if (checked === null) return 'Left to its owner, or to its Pods (mode.workloads).';
+function noteOf(object: CheckedObject): string | null {
+  const { checked, result } = object;
+  if (checked === null) return whyUnjudged(object);
+  if (object.unseen) return 'Denied only because something could not be looked at.';
   if (result === 'denied' && checked.answered === 'allow') return 'The object itself gets warnings; the Pods it makes would be denied.';
   if (result === 'warned' && checked.decision === 'deny') return `Would be denied; mode is ${checked.mode}.`;
   return null;
@@ -72,8 +81,12 @@ function summary(report: CheckReport, paint: Paint): string {
     counts.denied > 0 ? paint('red', `${counts.denied} denied`) : '0 denied',
     ...(counts.warned > 0 ? [`${counts.warned} with warnings`] : []),
     ...(counts.unjudged > 0 ? [`${counts.unjudged} not judged`] : []),
-    ...(report.faults.length > 0 ? [`${report.faults.length} not readable`] : []),
+    ...(report.unknown.length > 0 ? [`${report.unknown.length} of kinds that are not looked at`] : []),
+    ...(report.faults.length > 0 ? [`${report.faults.length} ${report.faults.length === 1 ? 'file' : 'files'} not readable`] : []),
   ];
+  const unseen = report.objects.filter((object) => object.unseen).length;
+  const blind =
+    unseen === 0 ? '' : `; ${unseen === counts.denied ? 'what is denied is so' : `${unseen} of the denied`} only because something could not be looked at`;
   const others = report.others === 0 ? '' : `; ${report.others} ${report.others === 1 ? 'object runs' : 'objects run'} no images`;
-  return `${parts.join(', ')}${others}`;
+  return `${parts.join(', ')}${blind}${others}`;
 }

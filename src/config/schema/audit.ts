@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { formatSize, parseSize } from '../size.ts';
 import { annotationGlob, distinct, duration } from '../values.ts';
 import { sink } from './kinds.ts';
 
@@ -10,6 +11,16 @@ export interface AuditStoreSettings {
 }
 
 const day = 86_400_000;
+const leastBytes = 64 * 1024 ** 2;
+const mostBytes = 1024 ** 4;
+
+/** Bytes, written such as `512Mi`, `1Gi`, or as a number. */
+const maxBytes = z.union([z.string(), z.number()], 'must be a size such as 512Mi, 1Gi or a number of bytes').transform((written, context): number => {
+  const size = parseSize(String(written));
+  if (size !== null && size >= leastBytes && size <= mostBytes) return size;
+  context.addIssue({ code: 'custom', message: `must be a size such as 512Mi or 1Gi, from ${formatSize(leastBytes)} to ${formatSize(mostBytes)}` });
+  return z.NEVER;
+});
 
 const store = z.string().transform((text, context): AuditStoreSettings => {
   const [, kind = '', path = ''] = /^([a-z0-9+]*):(.*)$/s.exec(text) ?? [];
@@ -27,9 +38,17 @@ export const auditSettings = z
     store: store.prefault('jsonl:state/audit').describe('Where records are kept: jsonl:FOLDER.'),
     required: z.boolean().default(false).describe('Refuse admission, in enforce, when a record can not be kept.'),
     retention: z
-      .strictObject({ allow: duration(3_600_000, 3650 * day).prefault('30d'), deny: duration(3_600_000, 3650 * day).prefault('365d') })
+      .strictObject({
+        allow: duration(3_600_000, 3650 * day)
+          .prefault('30d')
+          .describe('Of what was admitted.'),
+        deny: duration(3_600_000, 3650 * day)
+          .prefault('365d')
+          .describe('Of what was denied.'),
+      })
       .prefault({})
       .describe('How long records are kept, by decision.'),
+    maxBytes: maxBytes.prefault('1Gi').describe('Bytes of the folder at most, such as 512Mi or 1Gi. Over it the oldest files go, those without denials first.'),
     annotations: distinct(annotationGlob, 64)
       .default(['tidewaiter.dev/*'])
       .describe("Globs of a Pod's annotations whose values are kept in records; policies see all of them."),
@@ -39,4 +58,5 @@ export const auditSettings = z
       .prefault([{ kind: 'stdout' }])
       .describe('Where records are sent besides.'),
   })
-  .prefault({});
+  .prefault({})
+  .describe('Records of the decisions.');

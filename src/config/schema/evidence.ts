@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { digest, distinct, duration } from '../values.ts';
+import { digest, distinct, duration, filePath } from '../values.ts';
 
 const keyId = z.string().regex(/^[0-9a-f]{64}$/, 'must be a key id: the SHA-256 of the public key in 64 lower-case hex digits');
 
@@ -15,21 +15,28 @@ export const revokedSettings = z
 const second = 1000;
 const day = 86_400 * second;
 
+const redisAddress = /^rediss?:\/\/(?:[A-Za-z0-9.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\]):[0-9]{1,5}(?:\/[0-9]{1,3})?$/;
+
+/** Where facts are kept. The text stays as it is written; storeSettings in serve.ts takes it apart. */
+const storeAddress = z.string().superRefine((store, context) => {
+  if (store === 'memory' || (redisAddress.test(store) && URL.canParse(store))) return;
+  if (/^sqlite:[^\0]{1,4096}$/.test(store)) return;
+  context.addIssue({
+    code: 'custom',
+    message: /^rediss?:.*@/.test(store)
+      ? 'can not hold a user or a password; it must be redis://HOST:PORT or redis://HOST:PORT/DB'
+      : 'must be memory, sqlite:FILE, redis://HOST:PORT/DB or rediss://HOST:PORT/DB',
+  });
+});
+
 export const evidenceSettings = z
   .strictObject({
-    store: z
-      .string()
-      .superRefine((store, context) => {
-        if (store === 'memory') return;
-        const lacking = /^(sqlite|rediss?|valkeys?)(?=:)/.exec(store)?.[1];
-        context.addIssue({
-          code: 'custom',
-          message: lacking === undefined ? 'must be memory' : `this version has no evidence store of kind ${lacking}; it has memory`,
-        });
-      })
-      .transform(() => 'memory' as const)
+    store: storeAddress
       .prefault('memory')
-      .describe('Where facts are kept.'),
+      .describe('Where facts are kept: memory, sqlite:FILE, or redis://HOST:PORT/DB shared by replicas (rediss:// with TLS).'),
+    keyFile: filePath
+      .optional()
+      .describe('Holds the key, of 32 bytes or more, that stored facts are sealed with. Needed for redis; made beside a SQLite file.'),
     tagFor: duration(0, day).prefault('10s').describe('How long a tag is believed to point where it did.'),
     absentFor: duration(0, day).prefault('10s').describe('How long "found none" is believed.'),
     refreshAfter: duration(second, 30 * day)
@@ -39,4 +46,5 @@ export const evidenceSettings = z
       .prefault('24h')
       .describe('How long a fact bridges an outage of its source.'),
   })
-  .prefault({});
+  .prefault({})
+  .describe('How long what was found out is believed, and where it is kept.');

@@ -13,6 +13,7 @@ export const registrySettings = absent(
     .array(
       z.strictObject({
         host: registryHost.describe('HOST, HOST:PORT, or *.DOMAIN for every host below it.'),
+        endpoint: absent(registryHost).describe('HOST or HOST:PORT whose API is asked instead, where nodes pull by a name that leads elsewhere from here.'),
         plainHTTP: z.boolean().default(false).describe('Speak HTTP without TLS.'),
         caFile: absent(filePath).describe("PEM of the CAs that this registry's certificate must come from."),
         alsoHosts: distinct(registryHost, 64).default([]).describe('Token realms, redirects and blob hosts that the registry may send us to.'),
@@ -21,6 +22,8 @@ export const registrySettings = absent(
     )
     .max(256),
 ).describe('Who may be contacted. Absent: the well-known public registries.');
+
+export const regionSettings = absent(objectName).describe('Where the cluster stands: mirror targets of this region come first.');
 
 export const mirrorSettings = z
   .array(
@@ -31,6 +34,7 @@ export const mirrorSettings = z
           z.strictObject({
             location: registryPrefix.describe("Registry, or registry/path, that takes the source's place."),
             pullSecret: absent(objectName).describe("Secret of the Pod's namespace that the kubelet pulls with."),
+            region: absent(objectName).describe('Where it stands: those of the own region come first, then those of none.'),
             trusted: z.boolean().default(false).describe('Nobody else can push there.'),
           }),
         )

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { auditSettings } from './audit.ts';
 import { evidenceSettings, revokedSettings } from './evidence.ts';
 import { ignoreSettings, severitySourceSettings } from './findings.ts';
-import { mirrorSettings, platformSettings, registrySettings } from './images.ts';
+import { mirrorSettings, platformSettings, regionSettings, registrySettings } from './images.ts';
 import { scanSettings, signerSettings, vexSettings } from './kinds.ts';
 import { modeSettings, policySettings } from './policy.ts';
 import { clusterSettings, serverSettings } from './server.ts';
@@ -18,6 +18,7 @@ export const configSchema = z.strictObject({
   mode: modeSettings,
   platforms: platformSettings,
   registries: registrySettings,
+  region: regionSettings,
   mirrors: mirrorSettings,
   signers: signerSettings,
   revoked: revokedSettings,

@@ -3,19 +3,20 @@ import { faultCodes } from '../../domain/fault.ts';
 import { distinct, duration, filePath, namespaceGlob, policyName } from '../values.ts';
 import { absent } from './absent.ts';
 
-const mode = z.enum(['enforce', 'warn', 'observe']);
+const mode = z.enum(['enforce', 'warn', 'observe']).describe('enforce denies; warn admits with a warning; observe admits and records.');
 
 export const modeSettings = z
   .strictObject({
     default: mode.default('enforce').describe('For namespaces that no rule names.'),
     namespaces: z
-      .array(z.strictObject({ match: distinct(namespaceGlob).min(1, 'must have at least one glob'), mode }))
+      .array(z.strictObject({ match: distinct(namespaceGlob).min(1, 'must have at least one glob').describe('Globs of namespaces.'), mode }))
       .max(256)
       .default([])
       .describe('The first rule that matches wins.'),
     workloads: z.enum(['warn', 'deny', 'off']).default('warn').describe('What a Deployment gets whose Pods would be denied.'),
   })
-  .prefault({});
+  .prefault({})
+  .describe('What a denial does, by namespace.');
 
 const mostData = 256 * 1024;
 
@@ -47,4 +48,5 @@ export const policySettings = z
   .superRefine((policy, context) => {
     if (policy.directory !== null && policy.bundle !== null) context.addIssue({ code: 'custom', message: 'must have one of directory and bundle' });
   })
-  .prefault({});
+  .prefault({})
+  .describe('The Rego policies that judge, and what they are told.');

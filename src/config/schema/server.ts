@@ -27,8 +27,8 @@ const tls = z
     keyFile: filePath.optional().describe('PEM private key of certFile.'),
     secret: z
       .strictObject({
-        namespace: objectName,
-        name: objectName,
+        namespace: objectName.describe('Namespace of the Secret, and of the Service.'),
+        name: objectName.describe('Name of the Secret.'),
         service: objectName.describe('Service the API server calls: the certificate is for SERVICE.NAMESPACE.svc.'),
       })
       .optional()
@@ -52,7 +52,7 @@ const tls = z
 export const serverSettings = z
   .strictObject({
     listen: listenAddress.prefault('127.0.0.1:8443').describe('HOST:PORT of the admission endpoints; TLS 1.2 or newer only.'),
-    tls: tls.prefault({}),
+    tls: tls.prefault({}).describe('Where the serving certificate comes from: selfSigned (the default), certFile with keyFile, or secret.'),
     clientCAFile: absent(filePath).describe("PEM of the CA whose client certificates may ask: the API server's."),
     pathSecretFile: absent(filePath).describe('File with a random path segment known to the webhook configuration only.'),
     ops: z
@@ -62,7 +62,8 @@ export const serverSettings = z
       .describe('HOST:PORT of /healthz, /readyz and /metrics, or off.'),
     deadline: duration(100, 30_000).prefault('8s').describe("Longest time to an answer; the API server's own time-out shortens it."),
   })
-  .prefault({});
+  .prefault({})
+  .describe('Where the webhook listens, and who may ask.');
 
 /** The cluster to talk to. */
 export const clusterSettings = absent(

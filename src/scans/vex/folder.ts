@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { good, type Outcome } from '../../domain/fault.ts';
 import { safeText } from '../../domain/text.ts';
-import type { FolderUse } from '../jsonFolder.ts';
+import type { FolderLimits, FolderUse } from '../jsonFolder.ts';
 import { trustOf } from '../trust.ts';
 import { WatchedFolder } from '../watchedFolder.ts';
 import { decodeVex, type VexStatement } from './document.ts';
 import type { VexKind } from './kind.ts';
+import type { VexClaim } from './match.ts';
 
 const settings = z.strictObject({
   name: z.string().min(1).max(64),
@@ -14,13 +15,19 @@ const settings = z.strictObject({
 });
 type Settings = z.infer<typeof settings>;
 
+type Document = Outcome<readonly VexStatement[]>;
+
+/** Tighter than for reports: each statement is held parsed, and weighed for every image. */
+const limits: FolderLimits = { files: 1_000, fileBytes: 8 << 20, bytes: 64 << 20 };
+
 /** OpenVEX documents as files. One that is no OpenVEX document is told of in the log and left out. */
 export const vexFolder: VexKind<Settings> = {
   settings,
   async create({ name, kind, path }, parts) {
     const absolute = parts.resolvePath(path);
-    const folder = new WatchedFolder(absolute, vexFiles(name), parts.log);
+    const folder = new WatchedFolder(absolute, vexFiles(name), parts.log, limits);
     await folder.refresh();
+    let made: { readonly items: readonly Document[]; readonly claims: readonly VexClaim[] } | null = null;
     const trust = trustOf([kind, absolute], () => folder.hash);
     return {
       name,
@@ -33,17 +40,20 @@ export const vexFolder: VexKind<Settings> = {
         if (!content.ok) return content;
         const [fault] = content.value.faults;
         if (fault !== undefined) return { ok: false, fault };
-        const statements = content.value.items.flatMap((item) => (item.ok ? item.value : []));
-        return good({
-          claims: statements.map((statement) => ({ by: `vex ${name} by ${safeText(statement.author, 200)}`, about: null, statement })),
-          rejected: [],
-        });
+        // The same for every image, until the folder changes.
+        if (made?.items !== content.value.items) made = { items: content.value.items, claims: claimsOf(name, content.value.items) };
+        return good({ claims: made.claims, rejected: [] });
       },
     };
   },
 };
 
-function vexFiles(name: string): FolderUse<Outcome<readonly VexStatement[]>> {
+function claimsOf(name: string, documents: readonly Document[]): readonly VexClaim[] {
+  const statements = documents.flatMap((each) => (each.ok ? each.value : []));
+  return statements.map((statement) => ({ by: `vex ${name} by ${safeText(statement.author, 200)}`, about: null, statement }));
+}
+
+function vexFiles(name: string): FolderUse<Document> {
   return {
     label: { vex: name },
     what: `VEX document of ${name}`,

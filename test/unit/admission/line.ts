@@ -19,7 +19,7 @@ export const pinnedNginx = `docker.io/library/nginx:1.27@${nginx}`;
 
 export const hub: MirrorRule = {
   source: 'docker.io',
-  targets: [{ location: 'harbor.corp/hub', pullSecret: 'harbor', trusted: false }],
+  targets: [{ location: 'harbor.corp/hub', pullSecret: 'harbor', region: null, trusted: false }],
   exclude: [],
   required: false,
   evidence: 'source',

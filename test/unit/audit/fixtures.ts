@@ -32,6 +32,7 @@ export function scan(findings: readonly ScanFinding[]): EvaluatedScan {
   return {
     source: 'attested',
     platform: 'linux/amd64',
+    digest: digest('a'),
     state: 'evaluated',
     signer: 'ci',
     scanner: 'trivy 0.74.0',
@@ -165,6 +166,7 @@ export function options(directory: string, changes: Partial<AuditOptions> = {}):
     replica: 'replica-0',
     build: '0.1.0',
     required: false,
+    maxBytes: 1 << 30,
     retention: { allow: 30 * 86_400_000, deny: 365 * 86_400_000 },
     clock: () => now,
     log: logger(),

@@ -1,6 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { WeighedFinding } from '../../../src/domain/decision.ts';
 import { bad, good } from '../../../src/domain/fault.ts';
-import { answer, openTestDesk, type TestDesk } from './desk.ts';
+import { readWorkload } from '../../../src/domain/workload.ts';
+import { answer, finding, judged, openTestDesk, type TestDesk } from './desk.ts';
 
 let desk: TestDesk;
 beforeEach(async () => {
@@ -78,11 +81,113 @@ describe('check', () => {
     expect(out).toContain('2 admitted, 0 denied; 1 object runs no images');
   });
 
-  it('leaves what a controller owns to its owner, and says so', async () => {
-    await desk.put('pod.yaml', pod('web', 'bad', ', ownerReferences: [{ controller: true, kind: ReplicaSet, name: r }]'));
-    const { code, out } = await desk.run(['check', 'pod.yaml']);
+  it('leaves a workload that a controller owns to its owner, and names it', async () => {
+    const owned = deployment('bad')
+      .replace('Deployment', 'ReplicaSet')
+      .replace('name: web', 'name: web, ownerReferences: [{ controller: true, kind: Deployment, name: shop }]');
+    await desk.put('set.yaml', owned);
+    const { code, out } = await desk.run(['check', 'set.yaml']);
     expect(out).toContain('NOT JUDGED');
+    expect(out).toContain('Left to its owner, Deployment shop, and to its Pods.');
     expect(code).toBe(0);
+  });
+
+  it('leaves a workload to its Pods where workloads are off', async () => {
+    await desk.put('d.yaml', deployment('bad'));
+    const { code, out } = await desk.run(['check', 'd.yaml'], { app: { check: async () => good(null) } });
+    expect(out).toContain('Left to its Pods: mode.workloads is off.');
+    expect(code).toBe(0);
+  });
+
+  it.each([
+    ['an empty file', ''],
+    ['comments alone', '# nothing\n---\n# here\n'],
+    ['an empty list', 'apiVersion: v1\nkind: List\nitems: []\n'],
+  ])('is not green on nothing: %s ends with 2', async (_what, content) => {
+    await desk.put('empty.yaml', content);
+    const { code, err } = await desk.run(['check', 'empty.yaml']);
+    expect(err).toContain('empty.yaml: there is no object in it');
+    expect(code).toBe(2);
+    expect(await desk.run(['check', '-'], { stdin: content })).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('standard input: there is no object in it'),
+    });
+  });
+
+  it.each(['text', 'json', 'sarif', 'junit'])('names a kind that it does not look at though it has containers, as %s', async (form) => {
+    await desk.put('r.yaml', deployment('bad').replace('apps/v1', 'argoproj.io/v1alpha1').replace('Deployment', 'Rollout'));
+    const { code, out } = await desk.run(['check', '-o', form, 'r.yaml']);
+    expect(out).toContain('argoproj.io/v1alpha1/Rollout');
+    if (form === 'text') expect(out).toContain('0 admitted, 0 denied, 1 of kinds that are not looked at');
+    expect(code).toBe(0);
+  });
+
+  describe('of what could not be looked at', () => {
+    const dark = (code: 'REGISTRY_UNAVAILABLE' | 'MANIFEST_UNKNOWN', ...others: Partial<WeighedFinding>[]) => ({
+      check: async (request: Parameters<typeof answer>[0]) => {
+        const transient = code === 'REGISTRY_UNAVAILABLE';
+        const images = (readWorkload(request.kind, request.object)?.images ?? []).map((image) =>
+          judged(image, { dark: ['resolve'], faults: [{ stage: 'resolve', source: 'registry', code, message: 'so it is', transient }] }),
+        );
+        const findings = [finding({ policy: 'tidewaiter', id: 'dark-resolve', code, container: 'web', msg: `${code}: so it is` }), ...others.map(finding)];
+        return good({ request, images, decision: 'deny', answered: 'deny', mode: 'enforce', findings, message: '' } as const);
+      },
+    });
+    const run = async (app: ReturnType<typeof dark>) => {
+      await desk.put('pod.yaml', pod('web', 'x:1'));
+      return desk.run(['check', 'pod.yaml'], { app });
+    };
+
+    it('alone makes exit code 2, and the report says so', async () => {
+      const { code, out } = await run(dark('REGISTRY_UNAVAILABLE'));
+      expect(out).toContain('0 admitted, 1 denied; what is denied is so only because something could not be looked at');
+      expect(code).toBe(2);
+    });
+
+    it('what policies deny of an image in the dark follows from that', async () => {
+      expect((await run(dark('REGISTRY_UNAVAILABLE', { container: 'web', policy: 'signed' }))).code).toBe(2);
+    });
+
+    it('policies that are broken are no finding about a Pod', async () => {
+      const broken = { policy: 'tidewaiter', id: 'policies', code: 'POLICY_BROKEN', container: null } as const;
+      expect((await run(dark('REGISTRY_UNAVAILABLE', broken))).code).toBe(2);
+    });
+
+    it('an image that does not exist was looked for: exit code 1', async () => {
+      const { code, out } = await run(dark('MANIFEST_UNKNOWN'));
+      expect(out).not.toContain('could not be looked at');
+      expect(code).toBe(1);
+    });
+
+    it('beside something that was found wrong it is exit code 1', async () => {
+      expect((await run(dark('REGISTRY_UNAVAILABLE', { container: null }))).code).toBe(1);
+    });
+  });
+
+  it('says on a terminal which registry keeps one waiting, once', async () => {
+    await desk.put('pods.yaml', `${pod('a', 'slow.corp/x:1')}---\n${pod('b', 'slow.corp/y:1')}`);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const check = async (request: Parameters<typeof answer>[0]) => {
+        await vi.advanceTimersByTimeAsync(2000);
+        return good(answer(request));
+      };
+      expect((await desk.run(['check', 'pods.yaml'], { app: { check }, terminal: true })).err).toBe('still waiting for slow.corp …\n');
+      expect((await desk.run(['check', 'pods.yaml'], { app: { check } })).err).toBe('');
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('says the first fault of a file, how many more there are, and how to check a Helm template', async () => {
+    await desk.put('chart.yaml', 'nonsense {{ .Values.x }}\n---\nmore nonsense\n');
+    const { code, out, err } = await desk.run(['check', 'chart.yaml']);
+    expect(err.trim().split('\n')).toHaveLength(1);
+    expect(err).toContain(
+      'chart.yaml:1:1: this is no Kubernetes object (and 1 more in this file); it looks like a Helm template: helm template CHART | tidewaiter check -',
+    );
+    expect(out).toContain('1 file not readable');
+    expect(code).toBe(2);
   });
 
   it('reads standard input', async () => {
@@ -94,7 +199,7 @@ describe('check', () => {
   it('judges what it can read and ends with 2 where something could not be read', async () => {
     await desk.put('pod.yaml', `${pod('web', 'good')}---\nnonsense\n`);
     const { code, out, err } = await desk.run(['check', 'pod.yaml', 'nope.yaml']);
-    expect(out).toContain('1 admitted, 0 denied, 2 not readable');
+    expect(out).toContain('1 admitted, 0 denied, 2 files not readable');
     expect(err).toContain('pod.yaml:9:1: this is no Kubernetes object');
     expect(err).toContain('nope.yaml: there is no such file');
     expect(code).toBe(2);
@@ -171,12 +276,38 @@ describe('check for programs', () => {
     });
   });
 
+  it('SARIF rules say what the policies say of themselves, and messages end before what to do', async () => {
+    await desk.put('pod.yaml', pod('web', 'bad'));
+    const rules = async () => [{ name: 'signed', title: 'Images are signed', description: 'Each by a signer.', remediation: 'Sign it.' }];
+    const { out } = await desk.run(['check', '-o', 'sarif', join(desk.folder, 'pod.yaml')], { app: { rules } });
+    expect(JSON.parse(out)).toMatchObject({
+      runs: [
+        {
+          tool: {
+            driver: {
+              rules: [
+                { id: 'signed', shortDescription: { text: 'Images are signed' }, fullDescription: { text: 'Each by a signer.' }, help: { text: 'Sign it.' } },
+              ],
+            },
+          },
+          results: [
+            {
+              message: { text: 'Pod default/web: no accepted signature. What to do: Sign it.' },
+              locations: [{ physicalLocation: { artifactLocation: { uri: 'pod.yaml' } } }],
+            },
+          ],
+        },
+      ],
+    });
+  });
+
   it('is JUnit XML, well formed whatever the manifest says', async () => {
     await desk.put('pod.yaml', `${pod('web', 'bad')}---\n${pod('"<&\\"]]>"', 'good')}---\n${pod('c', 'old')}`);
     const { out } = await desk.run(['check', '-o', 'junit', 'pod.yaml', 'nope.yaml']);
     expect(out).toContain('<testsuites name="tidewaiter" tests="4" failures="1" errors="1" skipped="0" time="0">');
     expect(out).toContain('<failure message="no accepted signature" type="denied">');
     expect(out).toContain('default/&#60;&#38;&#34;]]&#62;');
+    expect(out).toContain('no accepted signature. What to do: Sign it.');
     expect(unclosed(out)).toEqual([]);
   });
 });

@@ -1,7 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { generateKeyPairSync } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { VerifiedImage } from '../../../src/cli/desk.ts';
 import type { Evidence } from '../../../src/domain/evidence.ts';
 import { bad, good } from '../../../src/domain/fault.ts';
+import { installTool } from '../../../tools/install.ts';
 import { digest, judged, openTestDesk, running, type TestDesk } from './desk.ts';
 
 let desk: TestDesk;
@@ -10,6 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => desk.remove());
 
+const publicPem = String(generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'pem' }));
 const head = 'apiVersion: tidewaiter.dev/v1\nkind: Configuration\n';
 
 describe('verify', () => {
@@ -26,12 +29,26 @@ describe('verify', () => {
     annotations: {},
     signedRepository: null,
   };
-  const missing = { source: 'reports', platform: 'linux/amd64', state: 'missing', reason: 'no report' } as const;
-  const verify = (evidence: Partial<Evidence>, argv: readonly string[] = []) => {
+  const missing = { source: 'reports', platform: 'linux/amd64', digest: `sha256:${'a'.repeat(64)}`, state: 'missing', reason: 'no report' } as const;
+  const evaluated = {
+    ...missing,
+    state: 'evaluated',
+    signer: null,
+    scanner: 'trivy',
+    scannedAt: '2026-01-01T00:00:00Z',
+    databaseUpdatedAt: null,
+    endOfLife: false,
+    counts: { CRITICAL: 0, HIGH: 0, MEDIUM: 0, LOW: 0, UNKNOWN: 0 },
+    findings: [],
+  } as const;
+  const signerLook = { stage: 'signatures', source: 'release (cosign-key)', where: 'docker.io/library/nginx', outcome: 'found none' };
+  const scanLook = { stage: 'scans', source: 'reports (trivy-directory)', where: '/reports', outcome: 'linux/amd64: missing' };
+  const platforms = [{ platform: 'linux/amd64', digest: missing.digest, imageId: missing.digest, created: null, user: null, labels: {} }] as const;
+  const verify = (evidence: Partial<Evidence>, argv: readonly string[] = [], looked: VerifiedImage['looked'] = [signerLook]) => {
     const container = { container: 'image', role: 'container', path: '', pullPolicy: null, written: 'nginx:1.27' } as const;
     const verified: VerifiedImage = {
       image: judged(container, evidence),
-      looked: [{ stage: 'signatures', source: 'release (cosign-key)', where: 'docker.io/library/nginx', outcome: 'found none' }],
+      looked,
     };
     return desk.run(['verify', ...argv, 'nginx:1.27'], { app: { verify: async () => good(verified) } });
   };
@@ -39,7 +56,8 @@ describe('verify', () => {
   it('names the signers, and ends with 0 when one vouches', async () => {
     const { code, out } = await verify({ signatures: [signature] });
     expect(out).toContain(`docker.io/library/nginx:1.27@${digest}`);
-    expect(out).toContain('verified  release  (cosign-key, bundle, key c0ffeec0ffeec0ff, on the index)');
+    expect(out).toContain(`verified  release  (cosign-key, bundle, key ${signature.keyId}, on the index)`);
+    expect(out).toMatch(/\n\nGood: release vouches for it, and no scan source is asked about it\.\n$/);
     expect(code).toBe(0);
   });
 
@@ -53,19 +71,57 @@ describe('verify', () => {
     expect(code).toBe(1);
   });
 
-  it('ends with 1 when a scan source has nothing usable, though somebody signed', async () => {
-    const { code, out } = await verify({ signatures: [signature], scans: [missing] });
+  it('ends with 1 when no scan source has anything usable for a platform, though somebody signed', async () => {
+    const { code, out } = await verify({ signatures: [signature], scans: [missing], platforms }, [], [signerLook, scanLook]);
     expect(out).toContain('missing  reports  linux/amd64  no report');
+    expect(out).toContain('Wrong: no scan source has a usable result for linux/amd64.');
+    expect(code).toBe(1);
+  });
+
+  it('ends with 0 when one scan source of several evaluated every platform, and no signer is about the image', async () => {
+    const { code, out } = await verify({ scans: [missing, { ...evaluated, source: 'harbor' }], platforms }, [], [scanLook]);
+    expect(out).toContain('Good: no signer is asked about it, and every platform is scanned.');
+    expect(code).toBe(0);
+  });
+
+  it('ends with 1 when no source is about the image: nobody looked', async () => {
+    const { code, out } = await verify({}, [], []);
+    expect(out).toContain('so nothing was looked for.');
     expect(code).toBe(1);
   });
 
   it('ends with 2 when a stage is dark: "could not look" is never "found none"', async () => {
-    expect((await verify({ dark: ['signatures'], faults: [] })).code).toBe(2);
+    const { code, out } = await verify({ dark: ['signatures'], faults: [] });
+    expect(out).toContain('Could not look: no signature could be looked at.');
+    expect(code).toBe(2);
   });
 
   it('ends with 2 and the fault when the image can not be resolved', async () => {
     const { code, out, err } = await desk.run(['verify', 'nginx'], { app: { verify: async () => bad('REGISTRY_UNAVAILABLE', 'no answer from docker.io') } });
     expect({ code, out, err }).toEqual({ code: 2, out: '', err: 'tidewaiter: REGISTRY_UNAVAILABLE: no answer from docker.io\n' });
+  });
+
+  it('says on a terminal which registry keeps one waiting', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const slow = async () => {
+        await vi.advanceTimersByTimeAsync(3000);
+        return bad('REGISTRY_UNAVAILABLE', 'no answer');
+      };
+      const { err } = await desk.run(['verify', 'slow.corp/x:1'], { app: { verify: slow }, terminal: true });
+      expect(err).toBe('still waiting for slow.corp …\ntidewaiter: REGISTRY_UNAVAILABLE: no answer\n');
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('is JSON for programs even when it fails', async () => {
+    const failed = await desk.run(['verify', '-o', 'json', 'nginx'], { app: { verify: async () => bad('REGISTRY_UNAVAILABLE', 'no answer') } });
+    expect(JSON.parse(failed.out)).toEqual({ version: 1, fault: { code: 'REGISTRY_UNAVAILABLE', message: 'no answer', transient: true } });
+    await desk.put('tidewaiter.yaml', `${head}mod: {}\n`);
+    const unconfigured = await desk.run(['verify', '-o', 'json', 'nginx']);
+    expect(JSON.parse(unconfigured.out)).toMatchObject({ version: 1, fault: { code: 'CONFIG_INVALID' } });
+    expect([failed.code, unconfigured.code]).toEqual([2, 2]);
   });
 
   it('is JSON for programs', async () => {
@@ -74,6 +130,7 @@ describe('verify', () => {
       version: 1,
       image: { pinned: true, evidence: { signatures: [{ signer: 'release' }] } },
       looked: [{ stage: 'signatures' }],
+      conclusion: { result: 'good' },
     });
   });
 });
@@ -140,10 +197,38 @@ describe('config', () => {
 
   it('check says what a good one means; exit code 0', async () => {
     await desk.put('deploy/a.yaml', `${head}signers: [{ name: release, images: [docker.io/**], kind: cosign-key, keyFile: a.pub }]\n`);
-    await desk.put('deploy/a.pub', '-----BEGIN PUBLIC KEY-----');
+    await desk.put('deploy/a.pub', publicPem);
     const { code, out } = await desk.run(['config', 'check', 'deploy/a.yaml']);
     expect(code).toBe(0);
     expect(out).toMatch(/a\.yaml is good\.\n {2}signers {7}release\n/);
+  });
+
+  const release = `${head}signers: [{ name: release, images: [docker.io/**], kind: cosign-key, keyFile: a.pub }]\n`;
+
+  it('check looks into what the configuration refers to; exit code 1', async () => {
+    await desk.put('tidewaiter.yaml', release);
+    await desk.put('a.pub', 'nonsense');
+    const { code, out } = await desk.run(['config', 'check']);
+    expect(out).toMatch(/^tidewaiter\.yaml:3:\d+: signers\[0\]\.keyFile: a\.pub: it holds no public key in PEM .*\n1 fault\n$/);
+    expect(code).toBe(1);
+  });
+
+  it.each([
+    ['a signer', 'CONFIG_INVALID', 'signer release: the key is too weak', /^tidewaiter\.yaml:3:\d+: signers\[0\]: signer release: the key is too weak\n/],
+    ['the policies', 'POLICY_BROKEN', 'p.rego:3:1: no', /: policy\.directory: p\.rego:3:1: no\n/],
+    ['nobody in particular', 'INTERNAL', 'odd', /^tidewaiter\.yaml:1:1: odd\n/],
+  ] as const)('check tries the program, and puts its fault at the key of %s', async (_, fault, message, expected) => {
+    await desk.put('tidewaiter.yaml', release);
+    await desk.put('a.pub', publicPem);
+    const { code, out, closed } = await desk.run(['config', 'check'], { app: { probe: async () => bad(fault, message) } });
+    expect(out).toMatch(expected);
+    expect({ code, closed }).toEqual({ code: 1, closed: 1 });
+  });
+
+  it('check takes one configuration, not two; exit code 2', async () => {
+    const { code, out, err } = await desk.run(['config', 'check', 'a.yaml', '--config', 'b.yaml']);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain('named twice');
   });
 
   it('check ends with 2 when the file is not there', async () => {
@@ -158,8 +243,28 @@ describe('config', () => {
 });
 
 describe('policy', () => {
+  const opa = async () => ({ env: { TIDEWAITER_OPA: await installTool('opa') } });
+
+  it.each(['check', 'build'])('%s finds no policy in an empty folder; exit code 1', async (command) => {
+    await desk.put('empty/notes.txt', '');
+    const { code, err } = await desk.run(['policy', command, 'empty'], await opa());
+    expect(err).toContain(`there is no policy in ${desk.folder}/empty`);
+    expect(code).toBe(1);
+  });
+
+  it('build ends with 2 when it can not write, and says where and what to do', async () => {
+    await desk.put('policies/a.rego', 'package policies.a\n\ndeny contains "x"\n');
+    const { code, err } = await desk.run(['policy', 'build', '--output', 'nowhere/p.tgz'], await opa());
+    expect(err).toBe(
+      `tidewaiter: CONFIG_INVALID: ${desk.folder}/nowhere/p.tgz can not be written: there is no folder ${desk.folder}/nowhere; make it, or name another file\n`,
+    );
+    expect(code).toBe(2);
+  });
+
   it.each(['check', 'test', 'build'])('%s ends with 2 when there is no such folder, or no opa', async (command) => {
     expect(await desk.run(['policy', command, 'nope'])).toMatchObject({ code: 2, out: '', err: 'tidewaiter: there is no folder nope\n' });
+    await desk.put('one.rego', 'package policies.one\n');
+    expect(await desk.run(['policy', command, 'one.rego'])).toMatchObject({ code: 2, err: 'tidewaiter: one.rego is a file; give the folder it is in: .\n' });
     await desk.put('policies/a.rego', 'package policies.a\n');
     const env = { TIDEWAITER_OPA: '/nowhere/opa' };
     expect(await desk.run(['policy', command], { env })).toMatchObject({ code: 2, err: expect.stringContaining('CONFIG_INVALID') });

@@ -30,6 +30,21 @@ describe('the JSON Schema of the configuration', () => {
     expect(knownKeys(['registries', 0, 'credentials'], {})).toContain('file');
   });
 
+  it('describes every section and key', () => {
+    const undescribed = (schema: unknown, path: string): string[] => {
+      const branches = ['anyOf', 'oneOf', 'allOf'].flatMap((key) => property(schema, key) ?? []);
+      return [
+        ...Object.entries(property(schema, 'properties') ?? {}).flatMap(([key, value]) => [
+          ...(property(value, 'description') === undefined && property(value, 'const') === undefined ? [`${path}${key}`] : []),
+          ...undescribed(value, `${path}${key}.`),
+        ]),
+        ...branches.flatMap((branch) => undescribed(branch, path)),
+        ...(property(schema, 'items') === undefined ? [] : undescribed(property(schema, 'items'), path)),
+      ];
+    };
+    expect(undescribed(configJsonSchema(), '')).toEqual([]);
+  });
+
   it('is explained by an example that is good', async () => {
     const page = await readFile(new URL('../../../docs/configuration.md', import.meta.url), 'utf8');
     const examples = [...page.matchAll(/^```yaml\n(.*?)^```/gms)].map(([, text = '']) => parseConfig(text, 'example').faults);

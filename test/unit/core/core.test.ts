@@ -119,6 +119,53 @@ describe('at the desk', () => {
     expect(await app.check({ ...creating('x'), kind: 'v1/ConfigMap', object: {} })).toEqual({ ok: true, value: null });
   });
 
+  describe('a workload', () => {
+    const workload = (kind: string, spec: object, metadata: object = {}): AdmissionRequest => ({ ...creating('x'), kind, object: { metadata, spec } });
+    const template = { spec: { containers: [{ name: 'web', image: 'unlisted.example/x' }] } };
+    const owned = { ownerReferences: [{ controller: true, kind: 'Deployment', name: 'web' }] };
+
+    it('that a controller owns is left to its owner; a Pod is judged whoever owns it', async () => {
+      const app = await appOf();
+      expect(await app.check(workload('apps/v1/ReplicaSet', { template }, owned))).toEqual({ ok: true, value: null });
+      expect(await app.check(workload('v1/Pod', template.spec, owned))).toMatchObject({ value: { answered: 'deny' } });
+    });
+
+    it('is left to its Pods where workloads are off', async () => {
+      const app = await appOf({ mode: { workloads: 'off' } });
+      expect(await app.check(workload('apps/v1/Deployment', { template }))).toEqual({ ok: true, value: null });
+      expect(await app.check(workload('v1/Pod', template.spec))).toMatchObject({ value: { answered: 'deny' } });
+    });
+
+    it.each([
+      ['a Pod without containers', 'v1/Pod', {}],
+      ['a Pod of no containers', 'v1/Pod', { containers: [] }],
+      ['a Deployment without a template', 'apps/v1/Deployment', {}],
+    ])('%s has no image to judge, and is denied', async (_what, kind, spec) => {
+      const app = await appOf();
+      expect(await app.check(workload(kind, spec))).toMatchObject({
+        value: { answered: 'deny', findings: [{ id: 'request', code: 'REVIEW_INVALID', msg: 'REVIEW_INVALID: it has no image to judge' }] },
+      });
+    });
+
+    it('has the limits of the webhook', async () => {
+      const app = await appOf();
+      const containers = Array.from({ length: 65 }, (_, i) => ({ name: `c${i}`, image: 'unlisted.example/x' }));
+      const labels = Object.fromEntries(Array.from({ length: 257 }, (_, i) => [`l${i}`, '']));
+      expect(await app.check(workload('v1/Pod', { containers }))).toMatchObject({ value: { findings: [{ code: 'LIMIT_EXCEEDED' }] } });
+      expect(await app.check(workload('v1/Pod', template.spec, { labels }))).toMatchObject({ value: { findings: [{ code: 'LIMIT_EXCEEDED' }] } });
+    });
+  });
+
+  it('policies say what they are about', async () => {
+    const app = await appOf(
+      {},
+      { 'policies/signed.rego': '# METADATA\n# title: Images are signed\npackage policies.signed\n\ndeny contains {"msg": "x"} if count(input.images) == 0\n' },
+    );
+    expect(await app.rules()).toEqual([]);
+    await app.check(creating('unlisted.example/x'));
+    expect(await app.rules()).toMatchObject([{ name: 'signed', title: 'Images are signed' }]);
+  });
+
   it('broken policies deny, and say so', async () => {
     const app = await appOf({}, { 'policies/signed.rego': 'package policies.signed\n\ndeny contains {{{\n' });
     await publish();
@@ -165,10 +212,20 @@ describe('verify', () => {
       `attested (trivy-attestation) ${registry.host}/acme/web`,
     ]);
     expect(looked.map(({ outcome }) => outcome)).toEqual([
-      expect.stringMatching(/^verified \(bundle, key [0-9a-f]{12}\)/),
+      expect.stringMatching(/^verified \(bundle, key [0-9a-f]{64}\)/),
       expect.stringContaining('SIGNER_MISMATCH'),
       'linux/amd64: evaluated',
     ]);
+  });
+
+  it('names the folder where reports are looked for', async () => {
+    const app = await appOf({ scans: [{ name: 'filed', kind: 'trivy-directory', path: 'reports' }] }, {});
+    const image = await publish();
+    const verified = await app.verify(`${registry.host}/acme/web@${image.digest}`);
+    expect(verified.ok ? verified.value.looked.at(-1) : null).toMatchObject({
+      source: 'filed (trivy-directory)',
+      where: expect.stringMatching(/^\/.*\/reports$/),
+    });
   });
 
   it('says why where nothing could be looked at', async () => {

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeEach, expect, it } from 'vitest';
 import { createApp } from '../../../src/app.ts';
 import type { App } from '../../../src/cli/desk.ts';
 import { loadConfig } from '../../../src/config/index.ts';
+import type { AdmissionRequest } from '../../../src/domain/admission.ts';
 import type { Scan } from '../../../src/domain/evidence.ts';
 import {
   attest,
@@ -20,6 +21,7 @@ import {
   vulnPredicateType,
 } from '../../fakes/publish.ts';
 import { type FakeRegistry, startRegistry } from '../../fakes/registry.ts';
+import { podObject } from '../../fakes/review.ts';
 import { keepLog } from '../server/calls.ts';
 
 const [key, stranger] = [makeKey('p256'), makeKey('p256')];
@@ -38,7 +40,7 @@ afterEach(async () => {
 });
 afterAll(() => rmSync(root, { recursive: true }));
 
-async function scansBy(changes: Readonly<Record<string, unknown>>): Promise<readonly Scan[]> {
+async function appOf(changes: Readonly<Record<string, unknown>>): Promise<App> {
   const folder = mkdtempSync(join(root, 'app-'));
   mkdirSync(join(folder, 'policies'));
   writeFileSync(join(folder, 'policies', 'none.rego'), 'package policies.none\n\ndeny contains "never" if false\n');
@@ -50,7 +52,11 @@ async function scansBy(changes: Readonly<Record<string, unknown>>): Promise<read
   const app = await createApp(loaded.config, { log: keepLog() });
   if (!app.ok) throw new Error(app.fault.message);
   apps.push(app.value);
-  const verified = await app.value.verify(`${registry.host}/acme/web:1.0`);
+  return app.value;
+}
+
+async function scansBy(changes: Readonly<Record<string, unknown>>): Promise<readonly Scan[]> {
+  const verified = await (await appOf(changes)).verify(`${registry.host}/acme/web:1.0`);
   if (!verified.ok) throw new Error(verified.fault.message);
   return verified.value.image.evidence.scans;
 }
@@ -100,3 +106,37 @@ it('a report attached as a referrer counts by its signer only', async () => {
   await signBundle(image, key, { subject: referrer });
   expect(await scansBy({ scans })).toMatchObject([{ state: 'evaluated', signer: 'ci', counts: { HIGH: 1 } }]);
 });
+
+it.each([
+  ['an old scan', { maxAge: '168h' }, 'attested looked at 2026-01-01T00:00:00.000Z, longer ago than 168h'],
+  ['a database of unknown age', { databaseMaxAge: '48h' }, 'the database of attested is of a time that the result does not tell'],
+  ['an age that is none', { maxAge: '7 days' }, 'data.config.scanned.maxAge is 7 days, which is no duration'],
+])('the policy scanned denies %s where that is asked for', async (_name, scanned, said) => {
+  const old = trivyReport({ imageId: image.imageId, createdAt: '2026-01-01T00:00:00Z' });
+  await attest(image, key, vulnPredicateType, vulnPredicate(old), 'bundle');
+  const modes = { signed: 'off', registries: 'off', pinned: 'off', latest: 'off' };
+  const checked = async (data: unknown) => {
+    const app = await appOf({ scans: [attested], policy: { directory: join(import.meta.dirname, '..', '..', '..', 'policies'), modes, data } });
+    const outcome = await app.check(creating(`${registry.host}/acme/web:1.0`));
+    if (!outcome.ok || outcome.value === null) throw new Error('it was not judged');
+    return outcome.value;
+  };
+  expect(await checked({})).toMatchObject({ decision: 'allow' });
+  expect(await checked({ scanned })).toMatchObject({ decision: 'deny', message: expect.stringContaining(said) });
+});
+
+function creating(reference: string): AdmissionRequest {
+  return {
+    uid: 'u',
+    operation: 'CREATE',
+    kind: 'v1/Pod',
+    subResource: '',
+    namespace: 'shop',
+    name: 'web',
+    generateName: null,
+    user: { username: 'alice', groups: [] },
+    dryRun: false,
+    object: podObject({ containers: [{ name: 'web', image: reference }] }),
+    oldObject: null,
+  };
+}

@@ -13,7 +13,7 @@ function setUp(more: Partial<typeof limits> = {}) {
   return { time, facts, soon };
 }
 
-const down: Outcome<string> = bad('REGISTRY_UNAVAILABLE', 'down');
+const down: Outcome<never> = bad('REGISTRY_UNAVAILABLE', 'down');
 
 describe('facts', () => {
   it('are asked once for all who want to know at the same time', async () => {
@@ -137,6 +137,15 @@ describe('facts', () => {
     void facts.know('a', lifetime, () => new Promise<Outcome<string>>(() => {}), deadlineIn(10, Date.now()));
     const known = await facts.know('b', lifetime, async () => good('x'), deadlineIn(1_000, Date.now()));
     expect(known.outcome).toMatchObject({ ok: false, fault: { code: 'LIMIT_EXCEEDED' } });
+  });
+
+  it('are bounded in what they hold, however few they are', async () => {
+    const time = { now: 1_000_000 };
+    const facts = createFacts({ ...limits, units: 1_000 }, () => time.now);
+    const soon = () => deadlineIn(5_000, Date.now());
+    for (const key of ['a', 'b']) await facts.know(key, lifetime, async () => good({ labels: 'x'.repeat(600) }), soon());
+    expect(facts.know('b', lifetime, async () => down, soon())).not.toBeInstanceOf(Promise);
+    expect(facts.know('a', lifetime, async () => down, soon())).toBeInstanceOf(Promise);
   });
 
   it('are bounded: the least used is forgotten first', async () => {

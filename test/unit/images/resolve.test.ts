@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { deadlineIn } from '../../../src/domain/deadline.ts';
+import type { Repository } from '../../../src/domain/image.ts';
 import { compileMirrors, type MirrorRule } from '../../../src/domain/mirror.ts';
 import { ownAccess } from '../../../src/domain/registry.ts';
 import { createFacts } from '../../../src/evidence/cache.ts';
@@ -9,8 +10,8 @@ import { digestOf, literalRegistry } from '../parts.ts';
 const rule = (more: Partial<MirrorRule> = {}): MirrorRule => ({
   source: 'docker.io',
   targets: [
-    { location: 'harbor.corp/hub', pullSecret: 'harbor', trusted: false },
-    { location: 'backup.corp/hub', pullSecret: null, trusted: false },
+    { location: 'harbor.corp/hub', pullSecret: 'harbor', region: null, trusted: false },
+    { location: 'backup.corp/hub', pullSecret: null, region: null, trusted: false },
   ],
   exclude: [],
   required: false,
@@ -30,10 +31,13 @@ function setUp(rules: readonly MirrorRule[], content: Parameters<typeof literalR
   const mirrors = compileMirrors(rules);
   if (!mirrors.ok) throw new Error(mirrors.fault.message);
   const facts = createFacts({ entries: 100, askFor: 1_000, lastKnownGoodFor: 0, asking: 10 }, Date.now);
-  const resolver = createResolver(fake.registry, mirrors.value, facts, { tagFor: 10_000, absentFor: 10_000, refreshAfter: 600_000 });
+  const leftAlone = new Set<string>();
+  const isAsked = ({ registry }: Repository): boolean => !leftAlone.has(registry);
+  const resolver = createResolver(fake.registry, mirrors.value, facts, { tagFor: 10_000, absentFor: 10_000, refreshAfter: 600_000 }, isAsked);
   const soon = deadlineIn(5_000, Date.now());
   return {
     ...fake,
+    leftAlone,
     place: (image: string) => resolver.place(image, ownAccess, soon),
     identify: async (image: string) => resolver.identify(image, ownAccess, soon),
   };
@@ -67,6 +71,16 @@ describe('placing an image', () => {
     expect((await world.place('nginx:1.27')).admitted).toBe(`backup.corp/hub/library/nginx:1.27@${nginx}`);
   });
 
+  it('does not go to a mirror that is left alone, whatever is known of it, and goes there again as soon as it answers', async () => {
+    const world = setUp([rule()]);
+    await world.place('nginx:1.27');
+    world.down.add('harbor.corp');
+    world.leftAlone.add('harbor.corp');
+    expect((await world.place('nginx:1.27')).admitted).toBe(`backup.corp/hub/library/nginx:1.27@${nginx}`);
+    world.down.delete('harbor.corp');
+    expect((await world.place('nginx:1.27')).admitted).toBe(`harbor.corp/hub/library/nginx:1.27@${nginx}`);
+  });
+
   it('stays at the source when no mirror serves the image', async () => {
     const world = setUp([rule()], { 'docker.io/library/nginx': { tags: { '1.27': 'nginx' }, images: ['nginx'] } });
     expect(await world.place('nginx:1.27')).toMatchObject({ admitted: `docker.io/library/nginx:1.27@${nginx}`, mirror: null, mirrorMissing: null });
@@ -84,7 +98,7 @@ describe('placing an image', () => {
   });
 
   it('believes a trusted mirror about where a tag points while the source is out of reach', async () => {
-    const world = setUp([rule({ targets: [{ location: 'harbor.corp/hub', pullSecret: null, trusted: true }] })]);
+    const world = setUp([rule({ targets: [{ location: 'harbor.corp/hub', pullSecret: null, region: null, trusted: true }] })]);
     world.down.add('docker.io');
     expect((await world.place('nginx:1.27')).admitted).toBe(`harbor.corp/hub/library/nginx:1.27@${nginx}`);
   });
@@ -135,7 +149,7 @@ describe('identifying an image', () => {
   });
 
   it('takes the word of a trusted mirror', async () => {
-    const world = setUp([rule({ targets: [{ location: 'harbor.corp/hub', pullSecret: null, trusted: true }] })]);
+    const world = setUp([rule({ targets: [{ location: 'harbor.corp/hub', pullSecret: null, region: null, trusted: true }] })]);
     world.down.add('docker.io');
     expect((await world.identify(`harbor.corp/hub/library/nginx@${nginx}`)).reference?.registry).toBe('docker.io');
   });

@@ -1,10 +1,10 @@
 import { chmod, cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { checkPolicies, describeProblem, findOpa, testPolicies } from '../../../src/policy/index.ts';
+import { buildPolicyBundle, checkPolicies, describeProblem, findOpa, testPolicies } from '../../../src/policy/index.ts';
 import { runOpa } from '../../../src/policy/opa.ts';
 import { installTool } from '../../../tools/install.ts';
-import { cleanUp, folderOf, unhurried } from './fixtures.ts';
+import { cleanUp, folderOf, openRoom, unhurried } from './fixtures.ts';
 
 afterEach(cleanUp);
 
@@ -29,6 +29,44 @@ describe('policy check', () => {
       expect.stringMatching(/^a\/a\.rego:5:\d+: undefined function http\.send.*no builtin of the Wasm engine/),
       'b.rego:3:1: deny is a single value here; it must be a set (write `deny contains msg if { … }`)',
     ]);
+  });
+
+  describe('refuses what would not go in force, as the build of a bundle does', () => {
+    const conflict = 'f(x) := 1 if x != ""\n\nf(x) := 2 if x != "zz"\n\ndeny contains "x" if f(input.review.namespace) == 3\n';
+    const greedy = 'deny contains "x" if {\n  xs := numbers.range(1, 4000)\n  count([sprintf("%d-%d", [a, b]) | some a in xs; some b in xs]) == 1\n}\n';
+
+    it.each([
+      [
+        'a mode that there is not',
+        '# METADATA\n# custom:\n#   mode: loud\npackage policies.p\n\ndeny contains "x"\n',
+        /^p\.rego:3:11: custom\.mode of policy p must be one of enforce/,
+      ],
+      ['functions that conflict', `package policies.p\n\n${conflict}`, /^p\.rego:5:1: policy p could not be evaluated: var assignment conflict/],
+      ['a rule that takes all memory', `package policies.p\n\n${greedy}`, /^p\.rego: policy p could not be evaluated: it ran out of memory/],
+      [
+        'a finding without msg',
+        'package policies.p\n\ndeny contains {"message": "x"}\n',
+        /^p\.rego: policy p gave a finding that is neither text nor an object with `msg`/,
+      ],
+      ['policies that are all off', '# METADATA\n# custom:\n#   mode: "off"\npackage policies.p\n\ndeny contains "x"\n', /every policy is switched off/],
+    ])('%s', async (_, text, expected) => {
+      const directory = await folderOf({ 'p.rego': text });
+      const opa = await installTool('opa');
+      const checked = await checkPolicies(directory, opa, unhurried);
+      expect(checked.ok && checked.value.map(describeProblem)).toEqual([expect.stringMatching(expected)]);
+      const built = await buildPolicyBundle(directory, join(directory, 'p.tgz'), opa, unhurried);
+      expect(built).toMatchObject({ ok: false, fault: { code: 'POLICY_BROKEN' } });
+      const room = await openRoom({ directory });
+      expect(room.status()).toMatchObject({ revision: null, fault: { code: 'POLICY_BROKEN' } });
+    });
+  });
+
+  it('says where there is no policy', async () => {
+    const directory = await folderOf({ 'a_test.rego': 'package policies.a_test\n' });
+    expect(await checkPolicies(directory, await installTool('opa'), unhurried)).toMatchObject({
+      ok: false,
+      fault: { message: expect.stringContaining(`there is no policy in ${directory}`) },
+    });
   });
 
   it('looks into tests too, which may make inputs of any shape', async () => {
@@ -126,7 +164,10 @@ describe('opa', () => {
   it('is a fault that says what to do where there is none, or where TIDEWAITER_OPA is wrong', async () => {
     expect(await findOpa({ TIDEWAITER_TOOLS: '/nowhere' })).toMatchObject({
       ok: false,
-      fault: { code: 'CONFIG_INVALID', message: expect.stringContaining('tidewaiter policy build') },
+      fault: {
+        code: 'CONFIG_INVALID',
+        message: expect.stringMatching(/TIDEWAITER_OPA.*PATH.*tool cache \(\/nowhere\).*node tools\/install\.ts opa.*tidewaiter policy build/),
+      },
     });
     expect(await findOpa({ TIDEWAITER_OPA: '/nowhere/opa' })).toMatchObject({ ok: false, fault: { message: expect.stringContaining('TIDEWAITER_OPA') } });
   });

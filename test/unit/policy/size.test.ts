@@ -10,6 +10,7 @@ function muchKnown(findings: number): JudgedImage {
   const scan: EvaluatedScan = {
     source: 'reports',
     platform: 'linux/amd64',
+    digest: `sha256:${'a'.repeat(64)}`,
     state: 'evaluated',
     signer: null,
     scanner: 'trivy',

@@ -13,7 +13,7 @@ const index = { schemaVersion: 2, mediaType: indexType, manifests: [entry] };
 
 function read(document: unknown, type: string | null): ReturnType<typeof readManifest> {
   const source = typeof document === 'string' ? document : JSON.stringify(document);
-  return readManifest(Buffer.from(source), type, digest, { depth: 16, descriptors: 10 });
+  return readManifest(Buffer.from(source), type, digest, { depth: 16, descriptors: 10, keys: 20, text: 200 });
 }
 
 describe('a manifest is refused', () => {
@@ -46,6 +46,33 @@ describe('a manifest is refused', () => {
     expect(codeOf(read(document, type))).toBe('MANIFEST_INVALID');
   });
 
+  it.each([
+    ['a key in another case', '{"os":"linux","architecture":"arm64","Architecture":"amd64"}'],
+    ['a key with a long s', '{"o\u017f":"windows","os":"linux","architecture":"amd64"}'],
+    ['a key twice', '{"os":"linux","architecture":"arm64","architecture":"amd64"}'],
+    ['an architecture alone, which containerd takes for one of its own system', '{"architecture":"amd64"}'],
+    ['a system that is null', '{"os":null,"architecture":"amd64"}'],
+    ['a letter that Go makes small in its own way', '{"os":"l\u0130nux","architecture":"amd64"}'],
+    ['blanks', '{"os":"linux ","architecture":"amd64"}'],
+    ['a slash', '{"os":"linux","architecture":"amd64/v2"}'],
+    ['a number', '{"os":"linux","architecture":7}'],
+    ['features that are no list', '{"os":"linux","architecture":"amd64","os.features":"x"}'],
+    ['features that nobody could name', '{"os":"linux","architecture":"amd64","os.features":["a)/b"]}'],
+    ['a list', '[]'],
+    ['a text', '"linux/amd64"'],
+  ])('with a platform of %s', (_name, platform) => {
+    const document = JSON.stringify({ ...index, manifests: [{ ...entry, platform: 'PLATFORM' }] }).replace('"PLATFORM"', platform);
+    expect(codeOf(read(document, indexType))).toBe('MANIFEST_INVALID');
+  });
+
+  it('with more annotations than its bounds say, or longer ones', () => {
+    const annotations = (number: number) => Object.fromEntries(Array.from({ length: number }, (_, i) => [`a${i}`, 'x']));
+    expect(codeOf(read({ ...image, annotations: annotations(20) }, imageType))).toBe('ok');
+    expect(codeOf(read({ ...image, annotations: annotations(21) }, imageType))).toBe('LIMIT_EXCEEDED');
+    expect(codeOf(read({ ...image, layers: [{ ...entry, annotations: annotations(21) }] }, imageType))).toBe('LIMIT_EXCEEDED');
+    expect(codeOf(read({ ...image, annotations: { a: 'x'.repeat(201) } }, imageType))).toBe('LIMIT_EXCEEDED');
+  });
+
   it('with too many entries, or too deep', () => {
     expect(codeOf(read({ ...image, layers: Array.from({ length: 11 }, () => entry) }, imageType))).toBe('LIMIT_EXCEEDED');
     expect(codeOf(read(`${'['.repeat(100_000)}`, imageType))).toBe('LIMIT_EXCEEDED');
@@ -76,9 +103,32 @@ describe('a manifest is read', () => {
   });
 
   it('with names that only look like properties', () => {
-    const manifest = unwrap(read(`{"schemaVersion":2,"mediaType":"${indexType}","manifests":[],"annotations":{"__proto__":"x"}}`, indexType));
+    const manifest = unwrap(read(`{"schemaVersion":2,"mediaType":"${indexType}","manifests":[],"annotations":{"__proto__":"x"},"__proto__":{}}`, indexType));
     expect(Object.getPrototypeOf(manifest.annotations)).toBe(Object.prototype);
-    expect(Object.entries(manifest.annotations)).toEqual([['__proto__', 'x']]);
+    expect(Object.entries(manifest.annotations)).toEqual([]);
+  });
+
+  it('and keeps of annotations only those that somebody reads', () => {
+    const annotations = { 'dev.cosignproject.cosign/signature': 's', 'dev.sigstore.cosign/bundle': 'b', 'org.opencontainers.image.created': 'now' };
+    const kept = { 'dev.cosignproject.cosign/signature': 's', 'dev.sigstore.cosign/bundle': 'b' };
+    const signed = unwrap(read({ ...image, annotations, layers: [{ ...entry, annotations }] }, imageType));
+    expect(signed.annotations).toEqual(kept);
+    expect(signed.layers[0]?.annotations).toEqual(kept);
+    expect(unwrap(read({ ...index, manifests: [{ ...entry, annotations }] }, indexType)).manifests[0]?.annotations).toEqual({});
+  });
+
+  it.each<[object | null, string | null]>([
+    [{ os: 'linux', architecture: 'amd64' }, 'linux/amd64'],
+    [{ os: 'Linux', architecture: 'x86_64', variant: '' }, 'Linux/x86_64'],
+    [{ os: 'linux', architecture: 'arm', variant: 'v7', 'os.version': '1', 'os.features': null }, 'linux/arm/v7'],
+    [{ os: 'linux', architecture: 'amd64', 'os.features': ['erofs', 'a', 'a'] }, 'linux(+a+erofs)/amd64'],
+    [{ os: 'windows', architecture: 'amd64', 'os.features': ['win32k'] }, 'windows/amd64'],
+    [{ os: 'unknown', architecture: 'unknown' }, 'unknown/unknown'],
+    [{ os: 'linux', architecture: '' }, null],
+    [{}, null],
+    [null, null],
+  ])('with the platform %j of a child as %j', (platform, name) => {
+    expect(unwrap(read({ ...index, manifests: [{ ...entry, platform }] }, indexType)).manifests[0]?.platform).toBe(name);
   });
 
   it('or refused, and never throws, whatever it holds', () => {

@@ -63,6 +63,22 @@ describe('a manifest', () => {
     expect(codeOf(await ours.manifest(at(registry), { tag: '1' }, call()))).toBe('LIMIT_EXCEEDED');
   });
 
+  it('that is longer than an image needs is LIMIT_EXCEEDED, unless it lists referrers', async () => {
+    const registry = await fake();
+    const entry = { mediaType: manifestType, digest: absent, size: 1, artifactType: 'application/x' };
+    const long = { schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: Array.from({ length: 4_000 }, () => entry) };
+    expect(JSON.stringify(long).length).toBeGreaterThan(512 * 1024);
+    const list = `sha256-${'1'.repeat(64)}`;
+    for (const tag of ['1', list, `${list}.sig`]) registry.pushManifest(repository, long, long.mediaType, tag);
+    const ours = client([plain(registry)]);
+    expect(codeOf(await ours.manifest(at(registry), { tag: '1' }, call()))).toBe('LIMIT_EXCEEDED');
+    expect(codeOf(await ours.manifest(at(registry), { tag: `${list}.sig` }, call()))).toBe('LIMIT_EXCEEDED');
+    const listed = unwrap(await ours.manifest(at(registry), { tag: list }, call()));
+    expect(listed.manifests).toHaveLength(4_000);
+    // What was read as a list does not serve as an image.
+    expect(codeOf(await ours.manifest(at(registry), { digest: listed.digest }, call()))).toBe('LIMIT_EXCEEDED');
+  });
+
   it('whose media type is not its Content-Type is MANIFEST_INVALID', async () => {
     const registry = await fake();
     const image = registry.pushImage({ repository, tag: '1' });
@@ -90,7 +106,7 @@ describe('a manifest', () => {
 
   it('of an image is read by tag and by digest, with all types accepted', async () => {
     const registry = await fake();
-    const image = registry.pushImage({ repository, tag: '1', annotations: { a: 'b' } });
+    const image = registry.pushImage({ repository, tag: '1', annotations: { 'dev.sigstore.bundle.content': 'b' } });
     const ours = client([plain(registry)]);
     const byTag = unwrap(await ours.manifest(at(registry), { tag: '1' }, call()));
     expect(byTag).toMatchObject({
@@ -98,7 +114,7 @@ describe('a manifest', () => {
       digest: image.digest,
       size: image.size,
       config: { digest: image.imageId },
-      annotations: { a: 'b' },
+      annotations: { 'dev.sigstore.bundle.content': 'b' },
       subject: null,
     });
     expect(unwrap(await ours.manifest(at(registry), { digest: image.digest }, call()))).toEqual(byTag);

@@ -257,6 +257,13 @@ describe('who a registry may lead to', () => {
     }
   });
 
+  it('is, for a name that only nodes can reach, its endpoint', () => {
+    const near = place([rule('localhost:30081', { endpoint: 'Agents.test:80', plainHTTP: true })], 'localhost:30081');
+    expect(near).toMatchObject({ registry: 'localhost:30081', origin: 'http://agents.test' });
+    expect(allowsDerived(near, new URL('http://agents.test/x'), 'redirect')).toBe(true);
+    expect(allowsDerived(near, new URL('https://auth.test/token'), 'realm')).toBe(false);
+  });
+
   it('is decided by the exact rule before a wildcard', () => {
     const hosts = [rule('*.test'), rule('*.corp.test', { alsoHosts: ['x.test'] }), rule('a.corp.test', { plainHTTP: true })];
     expect(place(hosts, 'a.corp.test').origin).toBe('http://a.corp.test');

@@ -25,6 +25,7 @@ function scanOf(findings: readonly ScanFinding[], counts: Partial<Record<Severit
   return {
     source: 'reports',
     platform: 'linux/amd64',
+    digest: amd64.digest,
     state: 'evaluated',
     signer: null,
     scanner: 'trivy',
@@ -173,7 +174,7 @@ describe('a refined source', () => {
   });
 
   test('leaves scans without findings as they are', async () => {
-    const scan = { source: 'reports', platform: 'linux/amd64', state: 'pending', reason: 'scanning' } as const;
+    const scan = { source: 'reports', platform: 'linux/amd64', digest: amd64.digest, state: 'pending', reason: 'scanning' } as const;
     const refined = refine(sourceOf(good({ ...noFinds, scans: [scan] })), { ...plain, severitySource: 'nvd' });
     expect(await look(refined)).toMatchObject({ value: { scans: [scan] } });
   });
@@ -284,7 +285,7 @@ describe('VEX', () => {
     const faults = [{ code: 'LIMIT_EXCEEDED', message: 'many', transient: false }] as const;
     const outcome = await judged(await inFolder(), await attested(good({ ...noFinds, faults })));
     expect(outcome).toMatchObject(standing);
-    expect(outcome).toMatchObject({ value: { faults: [{ code: 'LIMIT_EXCEEDED' }] } });
+    expect(outcome).toMatchObject({ value: { rejected: [{ source: 'notes', code: 'LIMIT_EXCEEDED' }], faults: [] } });
   });
 
   test('of two sources counts by its time', async () => {
@@ -301,7 +302,17 @@ describe('VEX', () => {
     const started = performance.now();
     const outcome = await look(refine(found(...findings), { ...plain, vex }));
     expect(performance.now() - started).toBeLessThan(5000);
-    expect(outcome).toMatchObject({ value: { scans: [{ counts: { HIGH: 20_000 } }], faults: [{ code: 'LIMIT_EXCEEDED' }] } });
+    expect(outcome).toMatchObject({ value: { scans: [{ counts: { HIGH: 20_000 } }], rejected: [{ code: 'LIMIT_EXCEEDED' }], faults: [] } });
+  });
+
+  test('about one of two children for the same platform does not clear the other', async () => {
+    write('a.json', openvex());
+    const twin = { ...amd64, digest: digestOf('twin'), imageId: digestOf('twin config') };
+    const scans = [scanOf([finding('CVE-1')]), { ...scanOf([finding('CVE-1')]), digest: twin.digest }];
+    const refined = refine(sourceOf(good({ ...noFinds, scans })), { ...plain, vex: [await inFolder()] });
+    expect(await refined.look(subjectOf(amd64, twin), AbortSignal.timeout(1000))).toMatchObject({
+      value: { scans: [{ counts: { HIGH: 0 } }, { digest: twin.digest, counts: { HIGH: 1 } }] },
+    });
   });
 
   test('is not asked for where nothing is open', async () => {
