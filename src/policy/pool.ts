@@ -82,7 +82,12 @@ export class EnginePool<S extends PoolSet> {
     const seat = this.#spare ?? this.#seat();
     this.#spare = null;
     seat.trial = resolve;
-    const timer = setTimeout(() => resolve(bad('POLICY_BROKEN', `the policies did not get through a sample in ${patience} ms`)), patience);
+    const timer = setTimeout(() => {
+      const name = set.engine.policies[seat.thread.progress()?.policy ?? -1];
+      resolve(
+        bad('POLICY_BROKEN', `the policies did not get through a sample in ${patience} ms${name === undefined ? '' : `: the policy ${name} was running`}`),
+      );
+    }, patience);
     seat.thread.load(set.engine);
     seat.thread.judge(samples);
     const outcome = await promise;
