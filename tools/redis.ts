@@ -19,14 +19,17 @@ export async function installRedisServer(say: (line: string) => void): Promise<s
   if (process.getuid?.() !== 0) throw new Error(`there is no Redis server, and only root can install one; ${manually}`);
   say('installing redis-server');
   try {
-    await run('apt-get', ['install', '-y', '--no-install-recommends', 'redis-server'], {
-      timeout: 300_000,
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    });
+    // A machine that never asked for the lists of packages finds nothing.
+    await aptGet('update');
+    await aptGet('install', '-y', '--no-install-recommends', 'redis-server');
   } catch (cause) {
     throw new Error(`redis-server could not be installed; ${manually}`, { cause });
   }
   const installed = findRedisServer();
   if (installed === null) throw new Error(`the package redis-server brought no server; ${manually}`);
   return installed;
+}
+
+async function aptGet(...args: readonly string[]): Promise<void> {
+  await run('apt-get', args, { timeout: 300_000, maxBuffer: 16 << 20, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
 }
