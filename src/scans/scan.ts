@@ -6,16 +6,17 @@ import type { TrivyReport } from './trivyReport.ts';
 type State = Scan['state'];
 
 /**
- * Which of several states counts when no report could be evaluated: what was found out about this very platform first, and
+ * Which of several states counts. A report about this very content that can't be read goes first: it may be the newest one, and what
+ * it can't be read for may be what it found. Then what could be evaluated, what else was found out about this very platform, and
  * "could not look" before all that would mean "found none".
  */
 const order: readonly State[] = [
+  'invalid',
   'evaluated',
   'inconclusive',
   'unavailable',
   'pending',
   'failed',
-  'invalid',
   'mismatch',
   'untrusted',
   'otherPlatform',

@@ -105,8 +105,12 @@ class OperatorSource implements ScanSource {
 
   /** Whether a scan of the index can only have been a scan of this child. */
   #coveredBy(image: PlatformImage, { manifest }: Subject): boolean {
-    if (this.#settings.platform !== undefined) return this.#settings.platform === image.platform;
     const children = manifest.manifests.filter(({ platform }) => platform !== 'unknown/unknown');
+    if (this.#settings.platform !== undefined) {
+      // The scanner takes the first child that fits: one without a platform, or of another variant, may come before this one.
+      const fits = ({ platform }: { readonly platform: string | null }): boolean => platform === null || familyOf(platform) === familyOf(image.platform);
+      return this.#settings.platform === image.platform && children.every((child) => child.digest === image.digest || !fits(child));
+    }
     return children.length === 1 && children[0]?.digest === image.digest;
   }
 
@@ -121,4 +125,14 @@ class OperatorSource implements ScanSource {
           : ['mismatch', `a report has the name of this image, but is about ${digest}, which is other content`],
       );
   }
+}
+
+/** Operating system and architecture, without variant and features. */
+function familyOf(platform: string): string {
+  return platform
+    .replace(/\([^)]*\)/g, '')
+    .split('/')
+    .slice(0, 2)
+    .join('/')
+    .toLowerCase();
 }

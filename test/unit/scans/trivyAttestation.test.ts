@@ -173,11 +173,11 @@ describe('a report counts', () => {
     const outcome = await look(subjectOf(amd64), { [amd64.digest]: attach(attestation(amd64.digest, predicate(old, '2026-11-24T19:00:00Z'))) });
     expect(outcome).toMatchObject({ value: { scans: [{ scannedAt: '2026-01-01T00:00:00.000Z' }] } });
   });
+});
 
-  test('beside one that is invalid', async () => {
-    const outcome = await look(subjectOf(amd64), {
-      [amd64.digest]: attach(attestation(amd64.digest, predicate({})), attestation(amd64.digest, predicate(report(amd64)))),
-    });
-    expect(states(outcome)).toEqual(['linux/amd64 evaluated']);
+test('a report that can not be read counts before one that can: it may be the newer, and the worse', async () => {
+  const outcome = await look(subjectOf(amd64), {
+    [amd64.digest]: attach(attestation(amd64.digest, predicate({})), attestation(amd64.digest, predicate(report(amd64)))),
   });
+  expect(states(outcome)).toEqual(['linux/amd64 invalid']);
 });

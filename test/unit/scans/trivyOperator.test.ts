@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Digest } from '../../../src/domain/digest.ts';
 import type { PlatformImage } from '../../../src/domain/evidence.ts';
 import { bad, good, type Outcome } from '../../../src/domain/fault.ts';
 import { type ObjectReader, type ScanSource, scanKinds } from '../../../src/scans/index.ts';
@@ -110,6 +111,26 @@ describe('a VulnerabilityReport', () => {
     const known = await open({ platform: 'linux/amd64' });
     known.reader.put('shop/web', report);
     expect(states(await look(known.source, amd64, arm64))).toEqual(['linux/amd64 evaluated', 'linux/arm64 inconclusive']);
+  });
+
+  test.each([
+    ['no platform', null],
+    ['another variant', 'linux/amd64/v3'],
+  ])('on an index with a child of %s that the scanner may have taken is inconclusive, whatever is configured', async (_what, platform) => {
+    const known = await open({ platform: 'linux/amd64' });
+    known.reader.put('shop/web', vulnerabilityReport({ digest: digestOf('index') }));
+    const child = (digest: Digest, named: string | null) => ({
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      digest,
+      size: 1,
+      artifactType: null,
+      annotations: {},
+      platform: named,
+    });
+    const subject = subjectOf(amd64, arm64);
+    const manifest = { ...subject.manifest, manifests: [child(digestOf('clean'), platform), child(amd64.digest, 'linux/amd64')] };
+    const outcome = await known.source.look({ ...subject, manifest, platforms: [amd64] }, new AbortController().signal);
+    expect(states(outcome)).toEqual(['linux/amd64 inconclusive']);
   });
 
   test('of a sibling is about another platform', async () => {
