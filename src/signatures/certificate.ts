@@ -33,6 +33,10 @@ const longestIdentity = 2048;
 export function readCertificate(der: Buffer): Outcome<SigningCertificate> {
   try {
     const parsed = X509Certificate.parse(Buffer.from(der));
+    // sigstore-js parses what it is asked for, and throws then: whatever a later step asks for is asked for here.
+    if (Number.isNaN(parsed.notBefore.getTime()) || Number.isNaN(parsed.notAfter.getTime())) {
+      return bad('SIGNATURE_INVALID', 'its certificate has a validity that is no time');
+    }
     const extensions = readExtensions(parsed);
     if (extensions === null) return bad('SIGNATURE_INVALID', 'its certificate has an extension twice, or a critical one that nobody here understands');
     if (parsed.extBasicConstraints?.isCA === true) return bad('SIGNATURE_INVALID', 'its certificate is an authority, and none that signs code');

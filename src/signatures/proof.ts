@@ -86,7 +86,7 @@ function createProver(material: TrustMaterial, { transparencyLog, certificateLog
   return (claim, certificate) => {
     const before = known.get(claim);
     if (before !== undefined) return before;
-    const outcome = prove(claim, certificate);
+    const outcome = attempt(() => prove(claim, certificate));
     known.set(claim, outcome);
     return outcome;
   };

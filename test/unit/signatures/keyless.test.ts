@@ -398,6 +398,22 @@ describe('a keyless signer', () => {
 });
 
 describe('whatever is in a bundle', () => {
+  it.each(['validity', 'first time', 'second time'])('does not spoil a good signature beside it: a certificate without a readable %s', async (what) => {
+    const image = await publish();
+    await signKeyless(image, sigstore, holder);
+    const change: KeylessOptions['change'] = (bundle) => {
+      const [, encoded = ''] = /"certificate":\{"rawBytes":"([^"]+)"/.exec(JSON.stringify(bundle)) ?? [];
+      const der = Buffer.from(encoded, 'base64');
+      // UTCTime, 13 bytes: https://www.rfc-editor.org/rfc/rfc5280#section-4.1.2.5
+      const first = der.indexOf(Buffer.from([0x17, 13]));
+      if (what === 'validity') der.writeUInt8(0x04, first - 2);
+      else der.write('O', what === 'first time' ? first + 4 : first + 19);
+      return JSON.parse(JSON.stringify(bundle).replace(encoded, der.toString('base64')));
+    };
+    await signKeyless(image, sigstore, holder, { change });
+    expect(await look(image)).toMatchObject({ signatures: [{ identity: me }], faults: [], rejected: [{ code: 'SIGNATURE_INVALID' }] });
+  });
+
   it('nothing is thrown, and nothing but the signed bytes counts', async () => {
     const image = await publish();
     let bytes = Buffer.alloc(0);
