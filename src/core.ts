@@ -30,9 +30,17 @@ export interface CoreParts {
   readonly newId: () => string;
   /** How to reach the cluster that Pods are judged for; at the desk there is none. */
   readonly cluster?: ConnectPullSecrets;
+  /** What is around the Pods that are judged; at the desk nothing is known of it. */
+  readonly surroundings?: Surroundings;
   readonly onLine?: (event: LineEvent) => void;
   readonly onRegistry?: (event: RequestEvent) => void;
   readonly onBreaker?: (event: BreakerEvent) => void;
+}
+
+export interface Surroundings {
+  namespaceLabels(namespace: string): Readonly<Record<string, string>> | null;
+  /** Of the nodes; null while they are not known. */
+  platforms(): readonly string[] | null;
 }
 
 export interface Core {
@@ -78,7 +86,7 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
   const { evidence } = settings;
   const facts = scopeFacts(parts.facts, settings);
   const resolver = createResolver(registry.value, mirrors.value, facts, evidence, registry.value.isAsked);
-  const gatherer = createGatherer(sources, createContentReader(registry.value, settings.platforms), facts, { ...evidence, assembled: assembledImages });
+  const gatherer = createGatherer(sources, createContentReader(registry.value), facts, { ...evidence, assembled: assembledImages });
   const line = createLine({
     rights: rights.value,
     resolver,
@@ -94,7 +102,8 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
     newId: parts.newId,
     observe: parts.onLine ?? (() => {}),
     unexpected: (error) => parts.log.error({ err: error }, 'something failed that never should; please report it'),
-    namespaceLabels: () => null,
+    platforms: () => settings.platforms ?? parts.surroundings?.platforms() ?? ['linux/amd64'],
+    namespaceLabels: (namespace) => parts.surroundings?.namespaceLabels(namespace) ?? null,
   });
   const close = async (): Promise<void> => {
     for (const end of undo.toReversed()) await end();

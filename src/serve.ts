@@ -18,6 +18,7 @@ import { openListeners } from './listeners.ts';
 import type { Handle } from './server/answer.ts';
 import { createMetrics, type Metrics } from './server/metrics.ts';
 import type { ReadinessCheck } from './server/ops.ts';
+import { watchSurroundings } from './surroundings.ts';
 
 /** A webhook that answers. */
 export interface Running {
@@ -68,6 +69,11 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     await opened.value?.store.close();
     await audit.value.close();
   };
+  const surroundings = await watchSurroundings(config, log);
+  if (!surroundings.ok) {
+    await closeStores();
+    return surroundings;
+  }
   const asked = (_milliseconds: number, code: FaultCode | null): void => {
     if (code !== null) metrics.fault(code);
   };
@@ -78,6 +84,7 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     keeper: audit.value,
     newId: createIds(),
     cluster: connectClusterOf,
+    ...(surroundings.value === null ? {} : { surroundings: surroundings.value }),
     onLine: (event) => count(metrics, event),
     onRegistry: ({ host, code }) => metrics.registryRequest(host, code ?? 'ok'),
     onBreaker: ({ host, state }) => {
@@ -85,9 +92,13 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
       if (state !== 'probing') log.warn({ host }, state === 'open' ? 'the registry failed again and again and is left alone' : 'the registry is asked again');
     },
   };
+  const closeAll = async (): Promise<void> => {
+    surroundings.value?.close();
+    await closeStores();
+  };
   const first = await buildCore(config, parts);
   if (!first.ok) {
-    await closeStores();
+    await closeAll();
     return first;
   }
   const current = holdCore(first.value, parts, metrics, log);
@@ -98,11 +109,12 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     current.configCheck(),
     auditCheck(audit.value.status(), settings.audit.required),
     ...storeChecks(opened.value),
+    ...(surroundings.value?.checks(current.core().config.settings.platforms === null) ?? []),
   ];
   const listeners = await openListeners(config, { handle, checks, metrics, log });
   if (!listeners.ok) {
     await current.close();
-    await closeStores();
+    await closeAll();
     return listeners;
   }
   const watch = watchConfig(config, (outcome) => void current.replace(outcome));
@@ -127,7 +139,7 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
       clearInterval(queue);
       await listeners.value.close();
       await current.close();
-      await closeStores();
+      await closeAll();
     },
   });
 }

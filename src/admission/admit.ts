@@ -34,7 +34,7 @@ export function createLine(parts: LineParts): Line {
       const puller = { namespace: request.namespace, workload };
       const placed = await someAtOnce(images, async (image) => {
         const { access, resolved } = await examiner.place(image.written, puller, deadline);
-        examiner.warm(resolved, access, deadline);
+        examiner.warm(resolved, puller, access, deadline);
         return { image, resolved };
       });
       const patch = buildPatch(request, placed);

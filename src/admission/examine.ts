@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import type { Deadline } from '../domain/deadline.ts';
 import type { JudgedImage } from '../domain/evidence.ts';
 import { isPinned } from '../domain/image.ts';
+import { platformsFor } from '../domain/nodeDemand.ts';
 import type { Access } from '../domain/registry.ts';
 import type { Resolved } from '../domain/resolved.ts';
 import { type ImageRights, ownRights, type Puller } from '../domain/rights.ts';
@@ -19,14 +20,18 @@ export interface Examiner {
   /** Who an image is, and all that is known of it, with the first right that its registry does not refuse. */
   examine(image: ContainerImage, how: Reading, puller: Puller | null, deadline: Deadline): Promise<JudgedImage>;
   /** Starts gathering what /validate will ask for, without waiting. */
-  warm(resolved: Resolved, access: Access, deadline: Deadline): void;
+  warm(resolved: Resolved, puller: Puller, access: Access, deadline: Deadline): void;
 }
 
-export function createExaminer(parts: Pick<LineParts, 'rights' | 'resolver' | 'gatherer' | 'unexpected'>): Examiner {
+export function createExaminer(parts: Pick<LineParts, 'rights' | 'resolver' | 'gatherer' | 'platforms' | 'unexpected'>): Examiner {
   const { resolver, gatherer } = parts;
 
   const rightsOf = (written: string, how: Reading, puller: Puller | null, deadline: Deadline): Promise<ImageRights> | ImageRights =>
     puller === null || parts.rights === null ? ownRights : parts.rights.find(written, how, puller, deadline);
+
+  /** Those on which whoever wants to pull the image can run. */
+  const platformsOf = (puller: Puller | null): readonly string[] =>
+    puller === null ? parts.platforms() : platformsFor(puller.workload.nodes, parts.platforms());
 
   const place = async (written: string, puller: Puller, deadline: Deadline): Promise<{ readonly access: Access; readonly resolved: Resolved }> => {
     const [first, ...others] = (await rightsOf(written, 'place', puller, deadline)).accesses;
@@ -42,29 +47,30 @@ export function createExaminer(parts: Pick<LineParts, 'rights' | 'resolver' | 'g
   const examine = async (image: ContainerImage, how: Reading, puller: Puller | null, deadline: Deadline): Promise<JudgedImage> => {
     const { accesses, faults } = await rightsOf(image.written, how, puller, deadline);
     const [first, ...others] = accesses;
-    const seen = await look(image, how, first, deadline);
+    const platforms = platformsOf(puller);
+    const seen = await look(image, how, platforms, first, deadline);
     if (!isRefused(seen.evidence.faults)) return seen;
     for (const access of others) {
-      const next = await look(image, how, access, deadline);
+      const next = await look(image, how, platforms, access, deadline);
       if (!isRefused(next.evidence.faults)) return next;
     }
     return { ...seen, evidence: withFaults(seen.evidence, faults) };
   };
 
-  const look = async (image: ContainerImage, how: Reading, access: Access, deadline: Deadline): Promise<JudgedImage> => {
+  const look = async (image: ContainerImage, how: Reading, platforms: readonly string[], access: Access, deadline: Deadline): Promise<JudgedImage> => {
     const resolved = await resolver[how](image.written, access, deadline);
     const { reference, admitted, pinned, mirrorMissing, faults } = resolved;
     const evidence =
       reference !== null && isPinned(reference)
-        ? withFaults(await gatherer.gather(reference, whereToLook(resolved), access, deadline), faults)
+        ? withFaults(await gatherer.gather(reference, whereToLook(resolved), platforms, access, deadline), faults)
         : unresolved(faults);
     return { container: image, reference, admitted, pinned, mirror: resolved.mirror?.location ?? null, mirrorMissing, evidence };
   };
 
-  const warm = (resolved: Resolved, access: Access, deadline: Deadline): void => {
+  const warm = (resolved: Resolved, puller: Puller, access: Access, deadline: Deadline): void => {
     if (resolved.reference === null || !isPinned(resolved.reference)) return;
     const { reference } = resolved;
-    void Promise.resolve(gatherer.gather(reference, whereToLook(resolved), access, deadline)).catch(parts.unexpected);
+    void Promise.resolve(gatherer.gather(reference, whereToLook(resolved), platformsOf(puller), access, deadline)).catch(parts.unexpected);
   };
 
   return { place, examine, warm };

@@ -29,6 +29,8 @@ export interface LineParts {
   readonly observe: (event: LineEvent) => void;
   /** Told of what should never happen; for the log. */
   readonly unexpected: (error: unknown) => void;
+  /** The platforms that matter: those of the nodes, or of the configuration. */
+  readonly platforms: () => readonly string[];
   readonly namespaceLabels: (namespace: string) => Readonly<Record<string, string>> | null;
 }
 

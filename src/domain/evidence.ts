@@ -186,6 +186,15 @@ export interface JudgedImage {
 }
 
 export interface Gatherer {
-  /** All sources at once, within the deadline. What is missing then is a fault; the asking itself goes on. */
-  gather(image: PinnedReference, repositories: readonly Repository[], access: Access, deadline: Deadline): Evidence | Promise<Evidence>;
+  /**
+   * All sources at once, within the deadline. What is missing then is a fault; the asking itself goes on.
+   * @param platforms those that matter, of an index, such as `linux/amd64`
+   */
+  gather(
+    image: PinnedReference,
+    repositories: readonly Repository[],
+    platforms: readonly string[],
+    access: Access,
+    deadline: Deadline,
+  ): Evidence | Promise<Evidence>;
 }

@@ -1,4 +1,5 @@
 import { isObject, property, text, textMap } from './json.ts';
+import { type NodeDemand, readNodeDemand } from './nodeDemand.ts';
 
 /** In which of a Pod's lists an image stands. */
 export type ContainerRole = 'container' | 'initContainer' | 'ephemeralContainer' | 'imageVolume';
@@ -25,6 +26,7 @@ export interface Workload {
   readonly serviceAccount: string | null;
   /** Names of the Secrets that the kubelet pulls with, in order. */
   readonly pullSecrets: readonly string[];
+  readonly nodes: NodeDemand;
   /** The controlling owner, from the object's own metadata. */
   readonly owner: { readonly kind: string; readonly name: string } | null;
 }
@@ -67,6 +69,7 @@ export function readWorkload(kind: string, object: unknown): Workload | null {
     annotations: textMap(property(metadata, 'annotations')),
     serviceAccount: text(property(spec, 'serviceAccountName')),
     pullSecrets: entries(property(spec, 'imagePullSecrets')).flatMap((secret) => text(property(secret, 'name')) ?? []),
+    nodes: readNodeDemand(spec),
     owner: controller(property(object, 'metadata')),
   };
 }

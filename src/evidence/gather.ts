@@ -1,4 +1,3 @@
-import type { Deadline } from '../domain/deadline.ts';
 import type {
   Evidence,
   EvidenceSource,
@@ -22,9 +21,13 @@ import { decodeFinds, decodeManifest, decodePlatforms } from './decode.ts';
 /** Reads an image's own manifest and its platforms; the images room's work. */
 export interface ContentReader {
   manifest(repositories: readonly Repository[], image: PinnedReference, access: Access, signal: AbortSignal): Promise<Outcome<Manifest>>;
-  platforms(repositories: readonly Repository[], manifest: Manifest, access: Access, signal: AbortSignal): Promise<Outcome<readonly PlatformImage[]>>;
-  /** What the platforms depend on beside the content: those that are wanted. */
-  readonly trust: string;
+  platforms(
+    repositories: readonly Repository[],
+    manifest: Manifest,
+    wanted: readonly string[],
+    access: Access,
+    signal: AbortSignal,
+  ): Promise<Outcome<readonly PlatformImage[]>>;
 }
 
 export interface GatherSettings {
@@ -64,14 +67,15 @@ export function createGatherer(sources: readonly EvidenceSource[], content: Cont
       return why === undefined ? absent : { outage: why.code };
     };
 
-  const gather = (image: PinnedReference, repositories: readonly Repository[], access: Access, deadline: Deadline): Evidence | Promise<Evidence> => {
+  const gather: Gatherer['gather'] = (image, repositories, wanted, access, deadline) => {
+    const running = wanted.join(' ');
     const where = `${access.key} ${repositoryName(image)} ${repositories.map(repositoryName).join(' ')} ${image.digest}`;
     // The key of a Pod's own credential means something to this process only: what was read with it stays here.
     const share = <T>(lives: (value: T) => Lifetime | Passing, decode: (stored: unknown) => T | null): Belief<T> =>
       access.key === '' ? Object.assign((value: T) => lives(value), { decode }) : lives;
     const asked = sources.filter((source) => source.applies(image));
     // A scan is bound to platforms, and may rest on what signers attest: it is another fact when other ones count for this image.
-    const scanTrust = `${content.trust} ${asked.map((source) => (source.stage === 'signatures' ? source.trust : '')).join(' ')}`;
+    const scanTrust = `${running} ${asked.map((source) => (source.stage === 'signatures' ? source.trust : '')).join(' ')}`;
     const manifest = facts.know<Manifest>(
       `manifest ${where}`,
       share(immutable, decodeManifest),
@@ -81,9 +85,9 @@ export function createGatherer(sources: readonly EvidenceSource[], content: Cont
     const platforms = then(manifest, ({ outcome }) =>
       outcome.ok
         ? facts.know<readonly PlatformImage[]>(
-            `platforms ${content.trust} ${where}`,
+            `platforms ${running} ${where}`,
             share(immutable, decodePlatforms),
-            (own) => content.platforms(repositories, outcome.value, access, own),
+            (own) => content.platforms(repositories, outcome.value, wanted, access, own),
             deadline,
           )
         : unknown<readonly PlatformImage[]>(outcome.fault),
@@ -101,7 +105,7 @@ export function createGatherer(sources: readonly EvidenceSource[], content: Cont
 
     const all = asked.map((source) => then(look(source), (known): Part<Finds> => ({ stage: source.stage, source: source.name, known })));
     const assemble = (platformsKnown: Known<readonly PlatformImage[]>, finds: readonly Part<Finds>[]): Evidence =>
-      assembled(where, { platforms: { stage: 'resolve', source: 'registry', known: platformsKnown }, finds });
+      assembled(`${running} ${where}`, { platforms: { stage: 'resolve', source: 'registry', known: platformsKnown }, finds });
 
     if (platforms instanceof Promise || all.some((part) => part instanceof Promise)) {
       return Promise.all([platforms, Promise.all(all)]).then(([platformsKnown, finds]) => assemble(platformsKnown, finds));

@@ -8,17 +8,21 @@ import { readPlatforms } from './platforms.ts';
  * Reads an image's manifest and platforms from the first repository that can give them. Which one answers makes no difference: what is
  * asked for by digest is the same everywhere.
  */
-export function createContentReader(registry: Registry, wanted: readonly string[]) {
+export function createContentReader(registry: Registry) {
   return {
-    trust: wanted.join(' '),
-
     async manifest(repositories: readonly Repository[], image: PinnedReference, access: Access, signal: AbortSignal): Promise<Outcome<Manifest>> {
       const manifest = await firstGood(repositories, (repository) => registry.manifest(repository, { digest: image.digest }, { signal, access }));
       // What is known of an image is kept for long, and nobody looks at its layers.
       return manifest.ok ? good({ ...manifest.value, layers: [], annotations: {} }) : manifest;
     },
 
-    platforms(repositories: readonly Repository[], manifest: Manifest, access: Access, signal: AbortSignal): Promise<Outcome<readonly PlatformImage[]>> {
+    platforms(
+      repositories: readonly Repository[],
+      manifest: Manifest,
+      wanted: readonly string[],
+      access: Access,
+      signal: AbortSignal,
+    ): Promise<Outcome<readonly PlatformImage[]>> {
       return firstGood(repositories, (repository) => readPlatforms(registry, repository, manifest, wanted, { signal, access }));
     },
   };

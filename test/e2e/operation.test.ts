@@ -138,6 +138,10 @@ describe('the rights of the webhook', () => {
       expect(await may(verb, group, 'validatingwebhookconfigurations', 'tidewaiter', '')).toBe(true);
       expect(await may(verb, group, 'mutatingwebhookconfigurations', 'tidewaiter', '')).toBe(true);
     }
+    for (const verb of ['list', 'watch']) {
+      expect(await may(verb, '', 'namespaces', '', '')).toBe(true);
+      expect(await may(verb, '', 'nodes', '', '')).toBe(true);
+    }
   });
 
   it('reach nothing else', async () => {
@@ -153,6 +157,17 @@ describe('the rights of the webhook', () => {
     ];
     expect(await Promise.all(asked)).toEqual(asked.map(() => false));
   });
+});
+
+it('the platforms that matter are those of the nodes', async () => {
+  const ready = async () => (await fetch(`${webhooks[0]?.ops}/readyz`)).text();
+  expect(await ready()).toContain('there are no nodes');
+  const nodeInfo = { operatingSystem: 'linux', architecture: 'arm64' };
+  const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'small' }, status: { nodeInfo } };
+  expect(await scene.cluster.api('POST', '/api/v1/nodes', { body: node })).toMatchObject({ status: 201 });
+  await waitFor('the node to be known', async () => ((await ready()).includes('platforms: linux/arm64') ? true : null));
+  await scene.cluster.api('DELETE', '/api/v1/nodes/small');
+  await waitFor('the node to be gone', async () => ((await ready()).includes('there are no nodes') ? true : null));
 });
 
 describe('an edit of a mounted ConfigMap', () => {
@@ -180,6 +195,19 @@ describe('an edit of a mounted ConfigMap', () => {
 
     policies.update(scene.installed.policies);
     await waitFor('the policy to be gone', async () => ((await tryPod(scene.written('web'))) === 'created' ? true : null));
+  });
+
+  it('may be about the labels of namespaces, which are known as they are now', async () => {
+    const { policies } = scene.replicas[0];
+    const closed = 'package policies.closed\n\ndeny contains "this namespace is closed" if input.review.namespaceLabels.closed == "yes"\n';
+    policies.update({ ...scene.installed.policies, 'closed.rego': closed });
+    const label = (value: string | null) =>
+      scene.cluster.api('PATCH', '/api/v1/namespaces/shop', { body: { metadata: { labels: { closed: value } } }, contentType: 'application/merge-patch+json' });
+    await label('yes');
+    await waitFor('the label to count', async () => ((await tryPod(scene.written('web'))).includes('this namespace is closed') ? true : null));
+    await label(null);
+    await waitFor('the label to be gone', async () => ((await tryPod(scene.written('web'))) === 'created' ? true : null));
+    policies.update(scene.installed.policies);
   });
 
   it('that changes the mode takes effect with the next Pod', async () => {

@@ -3,10 +3,9 @@ import { distinct, filePath, imageGlob, objectName, platform, registryHost, regi
 import { absent } from './absent.ts';
 import { credentials } from './kinds.ts';
 
-export const platformSettings = distinct(platform, 32)
-  .min(1, 'must name at least one platform')
-  .default(['linux/amd64'])
-  .describe('Platforms whose part of a multi-platform image matters.');
+export const platformSettings = absent(distinct(platform, 32).min(1, 'must name at least one platform')).describe(
+  "Platforms whose part of a multi-platform image matters. Absent: those of the cluster's nodes, without a cluster linux/amd64.",
+);
 
 export const registrySettings = absent(
   z

@@ -74,6 +74,7 @@ export function setUp(options: { mirrors?: readonly MirrorRule[]; mode?: Partial
     events: [] as LineEvent[],
     unexpected: [] as unknown[],
     gathered: [] as string[],
+    platforms: [] as (readonly string[])[],
   };
   const fake = literalRegistry({
     'docker.io/library/nginx': { tags: { '1.27': 'nginx' }, images: ['nginx'] },
@@ -86,8 +87,9 @@ export function setUp(options: { mirrors?: readonly MirrorRule[]; mode?: Partial
     rights: options.rights ?? null,
     resolver: createResolver(fake.registry, mirrors.value, facts, { tagFor: 10_000, absentFor: 10_000, refreshAfter: 600_000 }),
     gatherer: {
-      gather: (image, _repositories, access) => {
+      gather: (image, _repositories, platforms, access) => {
         world.gathered.push(image.digest);
+        world.platforms.push(platforms);
         return world.evidenceFor(access) ?? world.evidence;
       },
     },
@@ -116,6 +118,7 @@ export function setUp(options: { mirrors?: readonly MirrorRule[]; mode?: Partial
     unexpected: (error) => {
       world.unexpected.push(error);
     },
+    platforms: () => ['linux/amd64', 'linux/arm64'],
     namespaceLabels: () => null,
   };
   const line = createLine(parts);

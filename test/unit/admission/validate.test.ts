@@ -21,6 +21,14 @@ describe('/validate', () => {
     for (const part of ['web', pinnedNginx, '[signed]', 'not signed', 'Sign it.', '01J0000000000000000000000A']) expect(answer.status?.message).toContain(part);
   });
 
+  it('asks for evidence for those platforms only on which the Pod can run', async () => {
+    const world = setUp();
+    const bound = { metadata: { name: 'web' }, spec: { containers: [{ name: 'web', image: pinnedNginx }], nodeSelector: { 'kubernetes.io/arch': 'arm64' } } };
+    await world.validate(request(bound));
+    await world.validate(request(pod([pinnedNginx])));
+    expect(world.platforms).toEqual([['linux/arm64'], ['linux/amd64', 'linux/arm64']]);
+  });
+
   it('names every violation', async () => {
     const world = setUp();
     world.judge = denying(finding(), finding({ policy: 'scanned', msg: 'never scanned' }));

@@ -41,7 +41,7 @@ describe('without a configuration file', () => {
         pathSecretFile: null,
       },
       mode: { default: 'enforce', namespaces: [], workloads: 'warn' },
-      platforms: ['linux/amd64'],
+      platforms: null,
       registries: null,
       mirrors: [],
       signers: [],

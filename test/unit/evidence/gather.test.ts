@@ -55,12 +55,12 @@ function setUp() {
   const release: Answers = { looked: 0, answer: good({ ...noFinds, signatures: [signatureBy('release')] }) };
   const reports: Answers = { looked: 0, answer: good({ ...noFinds, scans: [scan] }) };
   const content = { manifest: good(manifestOf('nginx')) as Awaited<ReturnType<ContentReader['manifest']>> };
-  const reader: ContentReader = { trust: 'linux/amd64', manifest: async () => content.manifest, platforms: async () => good([platform]) };
+  const reader: ContentReader = { manifest: async () => content.manifest, platforms: async () => good([platform]) };
   const facts = createFacts({ entries: 100, askFor: 1_000, lastKnownGoodFor: 86_400_000, asking: 50 }, () => time.now);
   const settings = { absentFor: 10_000, refreshAfter: 600_000, assembled: 10 };
   const gatherer = (sources: readonly EvidenceSource[]) => {
     const { gather } = createGatherer(sources, reader, facts, settings);
-    return async () => gather(image, [image], ownAccess, deadlineIn(2_000, Date.now()));
+    return async () => gather(image, [image], ['linux/amd64'], ownAccess, deadlineIn(2_000, Date.now()));
   };
   return { time, release, reports, content, gatherer, gather: gatherer([source('release', 'signatures', release), source('reports', 'scans', reports)]) };
 }

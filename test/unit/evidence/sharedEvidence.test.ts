@@ -42,12 +42,11 @@ function setUp() {
     const source: EvidenceSource = { name: 'release', stage: 'signatures', kind: 'literal', trust, applies: () => true, look: async () => answer };
     const up = answer.ok;
     const reader = {
-      trust: 'linux/amd64',
       manifest: async () => (up ? good(manifestOf('nginx')) : answer),
       platforms: async () => (up ? good([platform]) : answer),
     };
     const gatherer = createGatherer([source], reader, facts, { absentFor: 10_000, refreshAfter: 600_000, assembled: 10 });
-    return gatherer.gather(image, [image], access, deadlineIn(2_000, Date.now()));
+    return gatherer.gather(image, [image], ['linux/amd64'], access, deadlineIn(2_000, Date.now()));
   };
   return { gather, kept };
 }

@@ -172,11 +172,11 @@ describe('a scan, as the line asks for it', () => {
   test('is begun by the first gathering, is pending and dark while it lasts, and is there for the next', async () => {
     trivy.behave(waitForGo);
     const subject = subjectOf(amd64);
-    const content = { trust: '', manifest: async () => good(subject.manifest), platforms: async () => good(subject.platforms) };
+    const content = { manifest: async () => good(subject.manifest), platforms: async () => good(subject.platforms) };
     const facts = createFacts({ entries: 100, askFor: 10_000, lastKnownGoodFor: 0, asking: 10 }, () => now);
     const settings = { absentFor: 10_000, refreshAfter: 600_000, assembled: 10 };
     const gatherer = createGatherer([await open({ patience: '0s' })], content, facts, settings);
-    const gather = async () => gatherer.gather(subject.image, subject.repositories, ownAccess, deadlineIn(10_000, Date.now()));
+    const gather = async () => gatherer.gather(subject.image, subject.repositories, ['linux/amd64'], ownAccess, deadlineIn(10_000, Date.now()));
     expect(await gather()).toMatchObject({
       scans: [{ source: 'scanner', platform: 'linux/amd64', state: 'pending' }],
       faults: [{ stage: 'scans', code: 'SCAN_PENDING', transient: true }],
