@@ -9,6 +9,7 @@ import { good, type Outcome } from './domain/fault.ts';
 import type { Log } from './domain/log.ts';
 import { createSharedFacts, type RecallResult, type SharedFacts } from './evidence/sharedFacts.ts';
 import { type OpenedStore, openStore, type StoreParts, type StoreSettings } from './evidence/stores/index.ts';
+import type { RedisLogin } from './evidence/stores/store.ts';
 import type { Metrics } from './server/metrics.ts';
 import type { ReadinessCheck } from './server/ops.ts';
 
@@ -32,8 +33,16 @@ export const storeWorld: StoreParts['world'] = {
     }
     return readFileSync(file);
   },
-  connect(url, { connectTimeout, commands, pause }) {
-    const client = createClient({ url, disableOfflineQueue: true, commandsQueueMaxLength: commands, socket: { connectTimeout, reconnectStrategy: pause } });
+  connect(url, { username, password, ca }, { connectTimeout, commands, pause }) {
+    const limits = { connectTimeout, reconnectStrategy: pause };
+    const client = createClient({
+      url,
+      ...(username === null ? {} : { username }),
+      ...(password === null ? {} : { password }),
+      disableOfflineQueue: true,
+      commandsQueueMaxLength: commands,
+      socket: url.startsWith('rediss:') ? { ...limits, tls: true, ...(ca === null ? {} : { ca }) } : limits,
+    });
     // Without a listener a lost connection would end the process. What it means is in the store's status.
     client.on('error', () => {});
     void client.connect().catch(() => {});
@@ -43,15 +52,32 @@ export const storeWorld: StoreParts['world'] = {
 
 /** Opens the store that the configuration names; null: facts are in memory alone. */
 export async function openFactStore(config: LoadedConfig, metrics: Metrics): Promise<Outcome<OpenedStore | null>> {
-  const { store, keyFile } = config.settings.evidence;
+  const { store, keyFile, username, passwordFile, caFile } = config.settings.evidence;
   const secret = keyFile === undefined ? good(null) : await config.file(keyFile);
   if (!secret.ok) return secret;
-  return openStore(storeSettings(store, config.resolvePath), { secret: secret.value, clock: Date.now, events: { lost: metrics.factsLost }, world: storeWorld });
+  const password = await readText(config, passwordFile);
+  if (!password.ok) return password;
+  const ca = await readText(config, caFile);
+  if (!ca.ok) return ca;
+  // An editor ends a file with a line break; no password does.
+  const login = { username, password: password.value?.replace(/\r?\n$/, '') ?? null, ca: ca.value };
+  return openStore(storeSettings(store, login, config.resolvePath), {
+    secret: secret.value,
+    clock: Date.now,
+    events: { lost: metrics.factsLost },
+    world: storeWorld,
+  });
 }
 
-function storeSettings(store: string, resolvePath: (path: string) => string): StoreSettings {
+async function readText(config: LoadedConfig, file: string | null): Promise<Outcome<string | null>> {
+  if (file === null) return good(null);
+  const bytes = await config.file(file);
+  return bytes.ok ? good(Buffer.from(bytes.value).toString('utf8')) : bytes;
+}
+
+function storeSettings(store: string, login: RedisLogin, resolvePath: (path: string) => string): StoreSettings {
   if (store === 'memory') return { kind: 'memory' };
-  return store.startsWith('sqlite:') ? { kind: 'sqlite', file: resolvePath(store.slice('sqlite:'.length)) } : { kind: 'redis', url: store };
+  return store.startsWith('sqlite:') ? { kind: 'sqlite', file: resolvePath(store.slice('sqlite:'.length)) } : { kind: 'redis', url: store, login };
 }
 
 /** Facts as the store shares them between replicas and restarts, sealed with our key. */

@@ -25,6 +25,14 @@ export interface Belief<T> {
   readonly decode?: (stored: unknown) => T | null;
 }
 
+/**
+ * A belief in what was read with a right of the key `access`. The key of a Pod's own credential means something to this process only: what
+ * was read with it stays here.
+ */
+export function believe<T>(access: string, lives: (value: T) => Lifetime | Passing, decode: (stored: unknown) => T | null): Belief<T> {
+  return access === '' ? Object.assign((value: T) => lives(value), { decode }) : lives;
+}
+
 /** An outcome, and whether it rests on a fact whose source can't be reached now. */
 export interface Known<T> {
   readonly outcome: Outcome<T>;

@@ -12,7 +12,7 @@ import type {
   VerifiedAttestation,
   VerifiedSignature,
 } from '../domain/evidence.ts';
-import type { Belief, Facts, Known, Lifetime, Passing } from '../domain/facts.ts';
+import { believe, type Facts, type Known, type Lifetime, type Passing } from '../domain/facts.ts';
 import { bad, type Fault, type Outcome, publicFault } from '../domain/fault.ts';
 import { type PinnedReference, type Repository, repositoryName } from '../domain/image.ts';
 import type { Access, Manifest } from '../domain/registry.ts';
@@ -70,15 +70,12 @@ export function createGatherer(sources: readonly EvidenceSource[], content: Cont
   const gather: Gatherer['gather'] = (image, repositories, wanted, access, deadline) => {
     const running = wanted.join(' ');
     const where = `${access.key} ${repositoryName(image)} ${repositories.map(repositoryName).join(' ')} ${image.digest}`;
-    // The key of a Pod's own credential means something to this process only: what was read with it stays here.
-    const share = <T>(lives: (value: T) => Lifetime | Passing, decode: (stored: unknown) => T | null): Belief<T> =>
-      access.key === '' ? Object.assign((value: T) => lives(value), { decode }) : lives;
     const asked = sources.filter((source) => source.applies(image));
     // A scan is bound to platforms, and may rest on what signers attest: it is another fact when other ones count for this image.
     const scanTrust = `${running} ${asked.map((source) => (source.stage === 'signatures' ? source.trust : '')).join(' ')}`;
     const manifest = facts.know<Manifest>(
       `manifest ${where}`,
-      share(immutable, decodeManifest),
+      believe(access.key, immutable, decodeManifest),
       (own) => content.manifest(repositories, image, access, own),
       deadline,
     );
@@ -86,7 +83,7 @@ export function createGatherer(sources: readonly EvidenceSource[], content: Cont
       outcome.ok
         ? facts.know<readonly PlatformImage[]>(
             `platforms ${running} ${where}`,
-            share(immutable, decodePlatforms),
+            believe(access.key, immutable, decodePlatforms),
             (own) => content.platforms(repositories, outcome.value, wanted, access, own),
             deadline,
           )
@@ -98,7 +95,8 @@ export function createGatherer(sources: readonly EvidenceSource[], content: Cont
         if (!content.outcome.ok) return unknown<Finds>(content.outcome.fault);
         const subject: Subject = { image, repositories, manifest: content.outcome.value, platforms: [], access };
         const key = `${source.stage} ${source.name} ${source.trust} ${source.stage === 'scans' ? scanTrust : ''} ${where}`;
-        const ask = (complete: Subject) => facts.know<Finds>(key, share(lifetime(source.stage), decodeFinds), (own) => source.look(complete, own), deadline);
+        const ask = (complete: Subject) =>
+          facts.know<Finds>(key, believe(access.key, lifetime(source.stage), decodeFinds), (own) => source.look(complete, own), deadline);
         if (source.stage === 'signatures') return ask(subject);
         return then(platforms, (known) => (known.outcome.ok ? ask({ ...subject, platforms: known.outcome.value }) : unknown<Finds>(known.outcome.fault)));
       });

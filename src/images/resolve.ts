@@ -1,6 +1,6 @@
 import type { Deadline } from '../domain/deadline.ts';
-import type { Digest } from '../domain/digest.ts';
-import type { Facts, Known } from '../domain/facts.ts';
+import { type Digest, parseDigest } from '../domain/digest.ts';
+import { believe, type Facts, type Known } from '../domain/facts.ts';
 import { type Fault, fault, good, type Outcome } from '../domain/fault.ts';
 import { formatReference, type ImageReference, isPinned, type PinnedReference, parseReference, type Repository, repositoryName } from '../domain/image.ts';
 import type { MirrorPlace, MirrorTable } from '../domain/mirror.ts';
@@ -31,10 +31,14 @@ export function createResolver(
   const has = (repository: Repository, digest: Digest, access: Access, deadline: Deadline): Known<boolean> | Promise<Known<boolean>> =>
     facts.know(
       hasKey(repository, digest, access),
-      (there) =>
-        there
-          ? { freshFor: 2 * settings.refreshAfter, refreshAfter: settings.refreshAfter }
-          : { freshFor: settings.absentFor, refreshAfter: settings.absentFor },
+      believe(
+        access.key,
+        (there) =>
+          there
+            ? { freshFor: 2 * settings.refreshAfter, refreshAfter: settings.refreshAfter }
+            : { freshFor: settings.absentFor, refreshAfter: settings.absentFor },
+        decodeTruth,
+      ),
       (own) => registry.has(repository, digest, { signal: own, access }),
       deadline,
     );
@@ -52,7 +56,7 @@ export function createResolver(
     const key = `tag ${access.key} ${repositoryName(repository)}:${tag}`;
     const known = await facts.know<Digest>(
       key,
-      () => ({ freshFor: settings.tagFor, refreshAfter: settings.tagFor }),
+      believe(access.key, () => ({ freshFor: settings.tagFor, refreshAfter: settings.tagFor }), decodeDigest),
       async (own) => {
         const manifest = await registry.manifest(repository, { tag }, { signal: own, access });
         if (!manifest.ok) return manifest;
@@ -171,6 +175,15 @@ function served(logical: PinnedReference, candidate: MirrorPlace, there: PinnedR
 
 function unreadable(written: string, why: Fault): Resolved {
   return { reference: null, admitted: written, pinned: false, mirror: null, mirrorMissing: null, faults: [why] };
+}
+
+function decodeTruth(stored: unknown): boolean | null {
+  return typeof stored === 'boolean' ? stored : null;
+}
+
+function decodeDigest(stored: unknown): Digest | null {
+  const digest = typeof stored === 'string' ? parseDigest(stored) : null;
+  return digest?.ok === true ? digest.value : null;
 }
 
 function hasKey(repository: Repository, digest: Digest, access: Access): string {

@@ -1,5 +1,6 @@
 /** Every store of facts outside the process keeps one promise: what it gives is ours, or it is nothing; and it is never in the way. */
 import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +16,7 @@ import { createSharedFacts, type RecallResult } from '../../src/evidence/sharedF
 import { type OpenedStore, openStore, type StoreSettings, storeKinds } from '../../src/evidence/stores/index.ts';
 import { largestValue } from '../../src/evidence/stores/store.ts';
 import { storeWorld } from '../../src/factStores.ts';
+import { makeCertificate } from '../rig/certificate.ts';
 import { type SharedServer, startRedisServer } from '../rig/valkey.ts';
 import { waitFor } from '../rig/wait.ts';
 
@@ -24,6 +26,7 @@ const belief: Belief<string> = Object.assign(() => ({ freshFor: 10_000, refreshA
   decode: (stored: unknown) => (typeof stored === 'string' ? stored : null),
 });
 const down: Outcome<string> = bad('REGISTRY_UNAVAILABLE', 'down');
+const nobody = { username: null, password: null, ca: null };
 let server: SharedServer;
 
 interface Kind {
@@ -43,7 +46,7 @@ const kinds: Readonly<Record<Exclude<keyof typeof storeKinds, 'memory'>, Kind>> 
     },
   },
   redis: {
-    settings: () => ({ kind: 'redis', url: `${server.url}/3` }),
+    settings: () => ({ kind: 'redis', url: `${server.url}/3`, login: nobody }),
     async tamper(name, change) {
       const client = createClient({ url: `${server.url}/3` });
       await client.connect();
@@ -206,8 +209,50 @@ describe('a shared store', () => {
     await one.store.close();
   });
 
+  describe('that asks for a password over TLS', () => {
+    const certificate = makeCertificate(['localhost']);
+    const stranger = makeCertificate(['localhost']);
+    let guarded: SharedServer;
+    beforeAll(async () => {
+      guarded = await startRedisServer({ certificate, password: 'a pass word' });
+    });
+    afterAll(() => guarded.dispose());
+
+    it.each([
+      ['no password', { password: null }],
+      ['another password', { password: 'guess' }],
+      ['another user', { username: 'mallory' }],
+      ['another authority', { ca: stranger.cert }],
+    ])('gives nothing to who has %s', async (_, change) => {
+      const login = { username: null, password: 'a pass word', ca: certificate.cert, ...change };
+      const tried = Promise.withResolvers<void>();
+      const world: typeof storeWorld = {
+        ...storeWorld,
+        connect(...args) {
+          const client = storeWorld.connect(...args);
+          if (client instanceof EventEmitter) for (const event of ['error', 'ready']) client.once(event, () => tried.resolve());
+          return client;
+        },
+      };
+      const opened = openStore({ kind: 'redis', url: guarded.url, login }, { secret, clock: Date.now, events: {}, world });
+      if (!opened.ok || opened.value === null) throw new Error('the store can be opened');
+      const { store } = opened.value;
+      await tried.promise;
+      expect(await store.read(storedName('x'))).toEqual({ state: 'unavailable' });
+      expect(store.status()).toMatchObject({ reachable: false });
+      await store.close();
+    });
+
+    it('keeps facts for who has both', async () => {
+      const process = await startProcess({ kind: 'redis', url: guarded.url, login: { username: 'default', password: 'a pass word', ca: certificate.cert } });
+      await process.know('shared', good('kept'));
+      await waitFor('the fact to be there', async () => ((await process.store.read(storedName('shared'))).state === 'found' ? true : null));
+      await process.store.close();
+    });
+  });
+
   it('needs a key of enough bytes', () => {
-    const settings: StoreSettings = { kind: 'redis', url: server.url };
+    const settings: StoreSettings = { kind: 'redis', url: server.url, login: nobody };
     for (const key of [null, randomBytes(31)])
       expect(openStore(settings, { secret: key, clock: Date.now, events: {}, world: storeWorld })).toMatchObject({
         ok: false,

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { installRedisServer } from '../../tools/redis.ts';
+import type { ServingCertificate } from './certificate.ts';
 import { type Child, startChild } from './child.ts';
 import { freePorts, waitFor } from './wait.ts';
 
@@ -19,13 +20,19 @@ export interface SharedServer {
   dispose(): Promise<void>;
 }
 
-export async function startRedisServer(): Promise<SharedServer> {
+export interface GuardedBy {
+  readonly certificate: ServingCertificate;
+  readonly password: string;
+}
+
+export async function startRedisServer(guard: GuardedBy | null = null): Promise<SharedServer> {
   const program = await installRedisServer(() => {});
   const folder = mkdtempSync(join(tmpdir(), 'tidewaiter-redis-'));
   const [port = 0] = await freePorts(1);
   let child: Child | null = null;
   const start = async (): Promise<void> => {
-    child = startChild(program, ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder], join(folder, 'log'));
+    const listen = guard === null ? ['--port', String(port)] : guardedBy(guard, folder, port);
+    child = startChild(program, [...listen, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder], join(folder, 'log'));
     await waitFor('the Redis server', async () => ((await connects(port)) ? true : null));
   };
   const stop = async (): Promise<void> => {
@@ -34,7 +41,7 @@ export async function startRedisServer(): Promise<SharedServer> {
   };
   await start();
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: guard === null ? `redis://127.0.0.1:${port}` : `rediss://localhost:${port}`,
     port,
     start,
     stop,
@@ -46,6 +53,13 @@ export async function startRedisServer(): Promise<SharedServer> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function guardedBy({ certificate, password }: GuardedBy, folder: string, port: number): readonly string[] {
+  const [cert, key] = [join(folder, 'redis.crt'), join(folder, 'redis.key')];
+  writeFileSync(cert, certificate.cert);
+  writeFileSync(key, certificate.key, { mode: 0o600 });
+  return ['--port', '0', '--tls-port', String(port), '--tls-cert-file', cert, '--tls-key-file', key, '--tls-auth-clients', 'no', '--requirepass', password];
 }
 
 function connects(port: number): Promise<boolean> {

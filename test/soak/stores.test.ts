@@ -23,7 +23,10 @@ const down: Outcome<string> = bad('REGISTRY_UNAVAILABLE', 'down');
 it.each(['sqlite', 'redis'] as const)('100,000 facts in a store of kind %s take bounded memory, and are there for another process', async (kind) => {
   const folder = mkdtempSync(join(tmpdir(), 'tidewaiter-soak-'));
   const server = kind === 'redis' ? await startRedisServer() : null;
-  const settings: StoreSettings = server === null ? { kind: 'sqlite', file: join(folder, 'facts.db') } : { kind: 'redis', url: server.url };
+  const settings: StoreSettings =
+    server === null
+      ? { kind: 'sqlite', file: join(folder, 'facts.db') }
+      : { kind: 'redis', url: server.url, login: { username: null, password: null, ca: null } };
   const secret = randomBytes(32);
   let lost = 0;
   const start = async () => {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { digest, distinct, duration, filePath } from '../values.ts';
+import { absent } from './absent.ts';
 
 const keyId = z.string().regex(/^[0-9a-f]{64}$/, 'must be a key id: the SHA-256 of the public key in 64 lower-case hex digits');
 
@@ -24,7 +25,7 @@ const storeAddress = z.string().superRefine((store, context) => {
   context.addIssue({
     code: 'custom',
     message: /^rediss?:.*@/.test(store)
-      ? 'can not hold a user or a password; it must be redis://HOST:PORT or redis://HOST:PORT/DB'
+      ? 'can not hold a user or a password: give evidence.username and evidence.passwordFile'
       : 'must be memory, sqlite:FILE, redis://HOST:PORT/DB or rediss://HOST:PORT/DB',
   });
 });
@@ -37,6 +38,9 @@ export const evidenceSettings = z
     keyFile: filePath
       .optional()
       .describe('Holds the key, of 32 bytes or more, that stored facts are sealed with. Needed for redis; made beside a SQLite file.'),
+    username: absent(z.string().min(1).max(256)).describe('User of the Redis server; absent: its default user.'),
+    passwordFile: absent(filePath).describe('Holds the password of the Redis server.'),
+    caFile: absent(filePath).describe('PEM of the CAs that the certificate of the Redis server must come from, with rediss://.'),
     tagFor: duration(0, day).prefault('10s').describe('How long a tag is believed to point where it did.'),
     absentFor: duration(0, day).prefault('10s').describe('How long "found none" is believed.'),
     refreshAfter: duration(second, 30 * day)

@@ -2,13 +2,13 @@
 import { bad, good, type Outcome } from '../../domain/fault.ts';
 import { openRedisStore } from './redis.ts';
 import { openSqliteStore, sqliteLimits } from './sqlite.ts';
-import type { FactStore, StoreEvents, StoreWorld } from './store.ts';
+import type { FactStore, RedisLogin, StoreEvents, StoreWorld } from './store.ts';
 
 export type StoreSettings =
   | { readonly kind: 'memory' }
   /** An absolute path. */
   | { readonly kind: 'sqlite'; readonly file: string }
-  | { readonly kind: 'redis'; readonly url: string };
+  | { readonly kind: 'redis'; readonly url: string; readonly login: RedisLogin };
 
 /** A store and the key that seals what is in it. */
 export interface OpenedStore {
@@ -38,10 +38,10 @@ export const storeKinds: {
     const store = openSqliteStore(file, sqliteLimits, world, clock, events);
     return store.ok ? good({ store: store.value, secret: used.value }) : store;
   },
-  redis({ url }, { secret, events, world }) {
+  redis({ url, login }, { secret, events, world }) {
     if (secret === null) return bad('CONFIG_INVALID', 'evidence.keyFile is needed with a shared store: one key for all replicas');
     const used = checkSecret(secret);
-    return used.ok ? good({ store: openRedisStore(url, world, events), secret: used.value }) : used;
+    return used.ok ? good({ store: openRedisStore(url, login, world, events), secret: used.value }) : used;
   },
 };
 

@@ -1,4 +1,4 @@
-import { type FactStore, largestValue, type StoreEvents, type StoreRead, type StoreWorld } from './store.ts';
+import { type FactStore, largestValue, type RedisLogin, type StoreEvents, type StoreRead, type StoreWorld } from './store.ts';
 
 const prefix = 'tidewaiter:fact:';
 const connectTimeout = 2_000;
@@ -14,9 +14,9 @@ const mostBytes = 32 * 1024 * 1024;
  *
  * @param url `redis://HOST:PORT[/DB]` or `rediss://…`
  */
-export function openRedisStore(url: string, { connect }: Pick<StoreWorld, 'connect'>, events: StoreEvents): FactStore {
+export function openRedisStore(url: string, login: RedisLogin, { connect }: Pick<StoreWorld, 'connect'>, events: StoreEvents): FactStore {
   const pause = (retries: number): number => Math.min(longestPause, 50 * 2 ** Math.min(retries, 10)) * (0.5 + Math.random() / 2);
-  const client = connect(url, { connectTimeout, commands: mostCommands, pause });
+  const client = connect(url, login, { connectTimeout, commands: mostCommands, pause });
   let bytes = 0;
   let refused = false;
 
@@ -47,8 +47,10 @@ export function openRedisStore(url: string, { connect }: Pick<StoreWorld, 'conne
       try {
         // GETRANGE, since GET would bring home whatever size somebody else has put there. It gives an empty text for what is missing.
         const value = await client.getRange(prefix + name, 0, largestValue);
+        refused = false;
         return value === null || value === '' ? { state: 'missing' } : { state: 'found', value };
       } catch {
+        refused = client.isReady;
         return { state: 'unavailable' };
       }
     },
@@ -58,7 +60,7 @@ export function openRedisStore(url: string, { connect }: Pick<StoreWorld, 'conne
     status() {
       if (!client.isReady) return { reachable: false, reason: 'the shared store is out of reach; facts are in memory only' };
       return refused
-        ? { reachable: false, reason: 'the shared store refuses what is written; new facts are in memory only' }
+        ? { reachable: false, reason: 'the shared store refuses what it is asked, by a right or a limit of its own; facts are in memory only' }
         : { reachable: true, reason: 'facts are shared' };
     },
     async close() {

@@ -44,11 +44,26 @@ export interface RedisConnection {
   destroy(): void;
 }
 
+/** Who connects to a Redis server, and whom it trusts with `rediss://`. */
+export interface RedisLogin {
+  /** null: the default user. */
+  readonly username: string | null;
+  readonly password: string | null;
+  /** PEM; null for the authorities of the system. */
+  readonly ca: string | null;
+}
+
+export interface RedisLimits {
+  readonly connectTimeout: number;
+  readonly commands: number;
+  readonly pause: (retries: number) => number;
+}
+
 /** What stores need of the world, handed in by who starts the program. All but `connect` throw. */
 export interface StoreWorld {
   /** Opens a file that only its owner can read, and makes it where there is none. */
   openDatabase(file: string): SqlDatabase;
   /** Random bytes kept in a file that only its owner can read; made where there is none. */
   ownSecret(file: string, bytes: number): Uint8Array;
-  connect(url: string, limits: { readonly connectTimeout: number; readonly commands: number; readonly pause: (retries: number) => number }): RedisConnection;
+  connect(url: string, login: RedisLogin, limits: RedisLimits): RedisConnection;
 }

@@ -60,7 +60,7 @@ const cases: readonly Case[] = [
     'registries[0].credentials.region',
     /must be an AWS region such as eu-west-1/,
   ],
-  ['a redis store', 'evidence:\n  store: redis://u:hunter2@h', 4, 'evidence.store', /can not hold a user or a password/],
+  ['a redis store', 'evidence:\n  store: redis://u:hunter2@h', 4, 'evidence.store', /can not hold a user or a password: give evidence.username/],
   ['an evidence store that is none', 'evidence:\n  store: mongo:x', 4, 'evidence.store', /must be memory, sqlite:FILE/],
   ['a sqlite audit store', 'audit:\n  store: sqlite:state/audit.db', 4, 'audit.store', /this version has no audit store of kind sqlite/],
   ['a PostgreSQL audit store', 'audit:\n  store: postgres://u:hunter2@h/d', 4, 'audit.store', /this version has no audit store of kind postgres/],
