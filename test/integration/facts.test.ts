@@ -206,3 +206,25 @@ describe('while the registry is down', () => {
     expect(await allowed(unknown)).toBe(true);
   });
 });
+
+describe('a store of facts', () => {
+  test('lets a process that starts while the registry is down admit what the one before knew, by tag and by digest', async () => {
+    const other = await setStage();
+    try {
+      const evidence = { store: 'sqlite:facts.db' };
+      const image = await other.publish('acme/kept');
+      const first = await other.serve({ evidence });
+      const before = await first.mutate(podWith([tagged(image)]));
+      expect(await first.validate(podWith([pinned(image)]))).toMatchObject({ allowed: true });
+      await first.stop();
+      await other.registry.close();
+      const second = await other.serve({ evidence });
+      const after = await second.mutate(podWith([tagged(image)]));
+      expect(after.patch).toEqual(before.patch);
+      expect(after.patch).not.toBeNull();
+      expect(await second.validate(podWith([pinned(image)]))).toMatchObject({ allowed: true });
+    } finally {
+      await other.close();
+    }
+  });
+});
