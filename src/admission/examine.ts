@@ -34,7 +34,7 @@ export function createExaminer(parts: Pick<LineParts, 'rights' | 'resolver' | 'g
     puller === null ? parts.platforms() : platformsFor(puller.workload.nodes, parts.platforms());
 
   const place = async (written: string, puller: Puller, deadline: Deadline): Promise<{ readonly access: Access; readonly resolved: Resolved }> => {
-    const [first, ...others] = (await rightsOf(written, 'place', puller, deadline)).accesses;
+    const [first, ...others] = onBehalfOf(puller, await rightsOf(written, 'place', puller, deadline));
     const found = { access: first, resolved: await resolver.place(written, first, deadline) };
     if (!isRefused(found.resolved.faults)) return found;
     for (const access of others) {
@@ -45,8 +45,8 @@ export function createExaminer(parts: Pick<LineParts, 'rights' | 'resolver' | 'g
   };
 
   const examine = async (image: ContainerImage, how: Reading, puller: Puller | null, deadline: Deadline): Promise<JudgedImage> => {
-    const { accesses, faults } = await rightsOf(image.written, how, puller, deadline);
-    const [first, ...others] = accesses;
+    const rights = await rightsOf(image.written, how, puller, deadline);
+    const [first, ...others] = onBehalfOf(puller, rights);
     const platforms = platformsOf(puller);
     const seen = await look(image, how, platforms, first, deadline);
     if (!isRefused(seen.evidence.faults)) return seen;
@@ -54,7 +54,7 @@ export function createExaminer(parts: Pick<LineParts, 'rights' | 'resolver' | 'g
       const next = await look(image, how, platforms, access, deadline);
       if (!isRefused(next.evidence.faults)) return next;
     }
-    return { ...seen, evidence: withFaults(seen.evidence, faults) };
+    return { ...seen, evidence: withFaults(seen.evidence, rights.faults) };
   };
 
   const look = async (image: ContainerImage, how: Reading, platforms: readonly string[], access: Access, deadline: Deadline): Promise<JudgedImage> => {
@@ -74,6 +74,13 @@ export function createExaminer(parts: Pick<LineParts, 'rights' | 'resolver' | 'g
   };
 
   return { place, examine, warm };
+}
+
+function onBehalfOf(puller: Puller | null, { accesses }: ImageRights): ImageRights['accesses'] {
+  if (puller === null) return accesses;
+  const [first, ...others] = accesses;
+  const { namespace: party } = puller;
+  return [{ ...first, party }, ...others.map((access) => ({ ...access, party }))];
 }
 
 /** Images of one Pod that are looked at at the same time: a Pod of many must not crowd out the others. */

@@ -37,6 +37,8 @@ export interface Manifest {
 export interface Access {
   /** Empty for the credentials of the configuration; else a keyed hash of the credentials that a Pod brought. */
   readonly key: string;
+  /** On whose behalf: a namespace, so that none takes all turns at a registry. What is read does not depend on it. */
+  readonly party?: string;
 }
 
 export const ownAccess: Access = { key: '' };

@@ -63,7 +63,13 @@ export function createAuthorizer({ keychain, limits, clock, send }: AuthorizerPa
     }
     const scope = demand.realm.scope ?? pullScope(repository);
     const asked = clock();
-    const ask = askForToken({ place, repository: repository.repository, access: access.key }, demand.realm, scope, credential, limits.tokenBytes);
+    const ask = askForToken(
+      { place, repository: repository.repository, access: access.key, party: access.party ?? '' },
+      demand.realm,
+      scope,
+      credential,
+      limits.tokenBytes,
+    );
     const reply = await send(ask, `a token for ${repositoryName(repository)}`, signal);
     if (!reply.ok) return reply;
     const { status } = reply.value;

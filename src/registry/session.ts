@@ -43,6 +43,7 @@ export function createSession(reach: Reach, authorizer: Authorizer, send: Send):
         place,
         repository: repository.repository,
         access: call.access.key,
+        party: call.access.party ?? '',
         operation,
         method,
         url,

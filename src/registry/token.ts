@@ -44,7 +44,7 @@ export function readRealm(challenge: Challenge, place: Place): Outcome<Realm> {
 
 /** The request for a token: GET, or POST for an identity token (https://distribution.github.io/distribution/spec/auth/oauth/). */
 export function askForToken(
-  asker: Pick<Ask, 'place' | 'repository' | 'access'>,
+  asker: Pick<Ask, 'place' | 'repository' | 'access' | 'party'>,
   realm: Realm,
   scope: string,
   credential: Credential | null,

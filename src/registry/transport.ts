@@ -31,6 +31,8 @@ export interface Ask {
   readonly repository: string;
   /** Key of the right it is asked with. */
   readonly access: string;
+  /** On whose behalf; empty for nobody in particular. */
+  readonly party: string;
   readonly operation: Operation;
   readonly method: 'GET' | 'HEAD' | 'POST';
   readonly url: URL;
@@ -93,7 +95,7 @@ export function createTransport({ limits, resolve, gate, onRequest }: TransportP
     const asked = { host, repository: ask.repository, access: ask.access };
     const refused = gate.refusal(asked);
     if (refused !== null) return { ok: false, ...refused };
-    const slot = await slots.take(host, ask.repository, signal);
+    const slot = await slots.take(host, ask, signal);
     if (!slot.ok) return final(slot);
     // Much may have happened while it waited for its turn.
     const pass = await gate.enter(asked, signal);

@@ -13,9 +13,9 @@ function take(slots: ReturnType<typeof createSlots>) {
   const held: (() => void)[] = [];
   return {
     order,
-    async of(repository: string): Promise<string> {
-      const slot = await slots.take('hub.test', repository, soon());
-      order.push(`${repository}${slot.ok ? '' : ' refused'}`);
+    async of(repository: string, party = ''): Promise<string> {
+      const slot = await slots.take('hub.test', { party, repository }, soon());
+      order.push(`${party === '' ? '' : `${party}/`}${repository}${slot.ok ? '' : ' refused'}`);
       if (slot.ok) held.push(slot.value);
       return codeOf(slot);
     },
@@ -37,6 +37,36 @@ describe('slots', () => {
     expect(await Promise.all(all)).toEqual(Array.from({ length: 203 }, () => 'ok'));
   });
 
+  it('are given to namespaces in turn, however many repositories one of them asks for', async () => {
+    const turns = take(createSlots(1, 1_000));
+    await turns.of('first');
+    const all = [...Array.from({ length: 50 }, (_, i) => turns.of(`r${i}`, 'greedy')), turns.of('a', 'shop'), turns.of('b', 'shop')];
+    for (let i = 0; i < 5; i += 1) await turns.next();
+    expect(turns.order).toEqual(['first', 'greedy/r0', 'shop/a', 'greedy/r1', 'shop/b', 'greedy/r2']);
+    for (let i = 0; i < 60; i += 1) await turns.next();
+    expect(await Promise.all(all)).toEqual(Array.from({ length: 52 }, () => 'ok'));
+  });
+
+  it('are never all held by one namespace, and what it waits for begins as soon as it may', async () => {
+    const turns = take(createSlots(4, 1_000));
+    const all = Array.from({ length: 6 }, (_, i) => turns.of(`r${i}`, 'greedy'));
+    await settled();
+    expect(turns.order).toHaveLength(3);
+    expect(await turns.of('a', 'shop')).toBe('ok');
+    for (let i = 0; i < 8; i += 1) await turns.next();
+    expect(await Promise.all(all)).toEqual(Array.from({ length: 6 }, () => 'ok'));
+  });
+
+  it('that are full turn away the latest of the namespace that waits for most', async () => {
+    const turns = take(createSlots(1, 4));
+    await turns.of('first');
+    const greedy = Array.from({ length: 4 }, (_, i) => turns.of(`r${i}`, 'greedy'));
+    const shop = turns.of('a', 'shop');
+    for (let i = 0; i < 8; i += 1) await turns.next();
+    expect((await Promise.all(greedy)).filter((code) => code !== 'ok')).toEqual(['LIMIT_EXCEEDED']);
+    expect(await shop).toBe('ok');
+  });
+
   it('are never all held by one repository, even where it alone has requests', async () => {
     const turns = take(createSlots(4, 1_000));
     const all = Array.from({ length: 10 }, () => turns.of('hangs'));
@@ -51,16 +81,19 @@ describe('slots', () => {
   });
 
   it('in whatever order they are taken and given up, are bounded, and none is lost', async () => {
-    const requests = fc.array(fc.record({ repository: fc.constantFrom('a', 'b', 'c'), gives: fc.nat(3), gone: fc.boolean() }), { maxLength: 40 });
+    const requests = fc.array(
+      fc.record({ party: fc.constantFrom('', 'x', 'y'), repository: fc.constantFrom('a', 'b', 'c'), gives: fc.nat(3), gone: fc.boolean() }),
+      { maxLength: 40 },
+    );
     await fc.assert(
       fc.asyncProperty(requests, fc.integer({ min: 1, max: 6 }), async (list, perHost) => {
         const slots = createSlots(perHost, 10);
         const held: (() => void)[] = [];
         let running = 0;
         const outcomes: string[] = [];
-        for (const { repository, gives, gone } of list) {
+        for (const { party, repository, gives, gone } of list) {
           const leaving = new AbortController();
-          void slots.take('hub.test', repository, leaving.signal).then((slot) => {
+          void slots.take('hub.test', { party, repository }, leaving.signal).then((slot) => {
             outcomes.push(codeOf(slot));
             if (!slot.ok) return;
             running += 1;
@@ -111,8 +144,8 @@ describe('slots', () => {
 
   it('of one host are none of another', async () => {
     const slots = createSlots(1, 0);
-    expect(codeOf(await slots.take('a.test', 'x', soon()))).toBe('ok');
-    expect(codeOf(await slots.take('a.test', 'x', soon()))).toBe('LIMIT_EXCEEDED');
-    expect(codeOf(await slots.take('b.test', 'x', soon()))).toBe('ok');
+    expect(codeOf(await slots.take('a.test', { party: '', repository: 'x' }, soon()))).toBe('ok');
+    expect(codeOf(await slots.take('a.test', { party: '', repository: 'x' }, soon()))).toBe('LIMIT_EXCEEDED');
+    expect(codeOf(await slots.take('b.test', { party: '', repository: 'x' }, soon()))).toBe('ok');
   });
 });
