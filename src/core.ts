@@ -85,8 +85,8 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
   const sources: readonly EvidenceSource[] = [...signers.value, ...scans.value.sources];
   const { evidence } = settings;
   const facts = scopeFacts(parts.facts, settings);
-  const resolver = createResolver(registry.value, mirrors.value, facts, evidence, registry.value.isAsked);
-  const gatherer = createGatherer(sources, createContentReader(registry.value), facts, { ...evidence, assembled: assembledImages });
+  const resolver = createResolver(registry.value, mirrors.value, facts, evidence, registry.value);
+  const gatherer = createGatherer(sources, createContentReader(registry.value), facts, { ...evidence, assembled: assembledImages }, registry.value.isScarce);
   const line = createLine({
     rights: rights.value,
     resolver,

@@ -50,25 +50,36 @@ interface Parts {
   readonly finds: readonly Part<Finds>[];
 }
 
-/** Gathers evidence from every source that has something to say about an image. */
-export function createGatherer(sources: readonly EvidenceSource[], content: ContentReader, facts: Facts, settings: GatherSettings): Gatherer {
+/**
+ * Gathers evidence from every source that has something to say about an image.
+ * @param isScarce whether a registry allows few questions more: then none is asked ahead of need
+ */
+export function createGatherer(
+  sources: readonly EvidenceSource[],
+  content: ContentReader,
+  facts: Facts,
+  settings: GatherSettings,
+  isScarce: (repository: Repository, access: Access) => boolean = () => false,
+): Gatherer {
   const assembled = createAssembler(settings.assembled);
   const stable: Lifetime = { freshFor: 2 * settings.refreshAfter, refreshAfter: settings.refreshAfter };
   const absent: Lifetime = { freshFor: settings.absentFor, refreshAfter: settings.absentFor };
   const immutable = (): Lifetime => ({ freshFor: Number.POSITIVE_INFINITY, refreshAfter: Number.POSITIVE_INFINITY });
+  const unhurried: Lifetime = { ...stable, refreshAfter: stable.freshFor };
   const lifetime =
-    (stage: Stage) =>
+    (stage: Stage, scarce: boolean) =>
     (finds: Finds): Lifetime | Passing => {
       const why = finds.faults.find((f) => f.transient) ?? finds.faults[0];
       // What could not be read may be the newest report, and the worst: such a look counts once and is not kept.
       if (stage === 'scans' && why !== undefined) return { outage: why.code };
-      if (!foundNone(stage, finds)) return stable;
+      if (!foundNone(stage, finds)) return scarce ? unhurried : stable;
       // With a fault beside it, nobody knows that there is none: that is believed for no time at all, be it an outage or a refusal.
       return why === undefined ? absent : { outage: why.code };
     };
 
   const gather: Gatherer['gather'] = (image, repositories, wanted, access, deadline) => {
     const running = wanted.join(' ');
+    const scarce = repositories.some((repository) => isScarce(repository, access));
     const where = `${access.key} ${repositoryName(image)} ${repositories.map(repositoryName).join(' ')} ${image.digest}`;
     const asked = sources.filter((source) => source.applies(image));
     // A scan is bound to platforms, and may rest on what signers attest: it is another fact when other ones count for this image.
@@ -96,7 +107,7 @@ export function createGatherer(sources: readonly EvidenceSource[], content: Cont
         const subject: Subject = { image, repositories, manifest: content.outcome.value, platforms: [], access };
         const key = `${source.stage} ${source.name} ${source.trust} ${source.stage === 'scans' ? scanTrust : ''} ${where}`;
         const ask = (complete: Subject) =>
-          facts.know<Finds>(key, believe(access.key, lifetime(source.stage), decodeFinds), (own) => source.look(complete, own), deadline);
+          facts.know<Finds>(key, believe(access.key, lifetime(source.stage, scarce), decodeFinds), (own) => source.look(complete, own), deadline);
         if (source.stage === 'signatures') return ask(subject);
         return then(platforms, (known) => (known.outcome.ok ? ask({ ...subject, platforms: known.outcome.value }) : unknown<Finds>(known.outcome.fault)));
       });

@@ -19,13 +19,20 @@ export interface ResolverSettings {
 /** Milliseconds that a mirror target may take before the next one is asked too. */
 const headStart = 300;
 
-/** @param isAsked whether the registry of a repository is asked at all, or failed so often that it is left alone */
+/** How a registry stands, as far as that says whether to ask. */
+export interface RegistryState {
+  /** Whether it is asked at all, or failed so often that it is left alone. */
+  isAsked(repository: Repository): boolean;
+  /** Whether it allows few questions more: then none is asked ahead of need. */
+  isScarce(repository: Repository, access: Access): boolean;
+}
+
 export function createResolver(
   registry: Registry,
   mirrors: MirrorTable,
   facts: Facts,
   settings: ResolverSettings,
-  isAsked: (repository: Repository) => boolean = () => true,
+  { isAsked, isScarce }: RegistryState = { isAsked: () => true, isScarce: () => false },
 ): Resolver {
   /** Whether a repository has a digest: the source's word for who an image is, or a mirror's that it can serve it. */
   const has = (repository: Repository, digest: Digest, access: Access, deadline: Deadline): Known<boolean> | Promise<Known<boolean>> =>
@@ -35,7 +42,7 @@ export function createResolver(
         access.key,
         (there) =>
           there
-            ? { freshFor: 2 * settings.refreshAfter, refreshAfter: settings.refreshAfter }
+            ? { freshFor: 2 * settings.refreshAfter, refreshAfter: (isScarce(repository, access) ? 2 : 1) * settings.refreshAfter }
             : { freshFor: settings.absentFor, refreshAfter: settings.absentFor },
         decodeTruth,
       ),

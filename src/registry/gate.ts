@@ -1,5 +1,7 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { type Fault, fault } from '../domain/fault.ts';
+import { isScarce, readAllowance } from './allowance.ts';
 import { abandonProbe, admit, type BreakerRules, type BreakerState, beginProbe, closed, fail } from './breaker.ts';
 import { type Asked, type Budget, type BudgetRules, createBudget } from './budget.ts';
 import type { AttemptFault } from './networkFault.ts';
@@ -20,13 +22,15 @@ export interface Gate {
   enter(asked: Asked, signal: AbortSignal): Promise<Pass | AttemptFault>;
   /** Whether the breaker of a host is closed. */
   isClosed(host: string): boolean;
+  /** Whether a host has said lately that it will not answer whoever asks with this right much longer. */
+  isScarce(asked: Pick<Asked, 'host' | 'access'>): boolean;
   /** Forgets all hosts. */
   close(): void;
 }
 
 export interface Pass {
   /** An answer; its status is null where it was none that can be read. */
-  answered(status: number | null, retryAfter: string | string[] | undefined): void;
+  answered(status: number | null, headers: IncomingHttpHeaders): void;
   /** None. `connection`: not even a connection. */
   failed(why: Fault, connection: boolean): void;
   /** Nothing was learned. */
@@ -42,6 +46,9 @@ export interface GateParts {
   onBreaker(event: BreakerEvent): void;
 }
 
+/** Milliseconds: windows of rate limits last from a minute to hours, and the next answer says anew. */
+const scarceFor = 600_000;
+
 interface Entry {
   readonly state: BreakerState;
   /** Settled at the end of the probe, or when somebody else found out. */
@@ -55,6 +62,8 @@ export function createGate(parts: GateParts): Gate {
   // A host that answers needs no entry.
   const entries = new LRUCache<string, Entry>({ max: 1_000 });
   const budget = createBudget(parts.budget, jitter);
+  /** Until when, in milliseconds since the epoch. */
+  const scarce = new LRUCache<string, number>({ max: 1_000 });
   const entryOf = (host: string): Entry => entries.get(host) ?? unknown;
 
   const change = (host: string, next: BreakerState): void => {
@@ -80,8 +89,11 @@ export function createGate(parts: GateParts): Gate {
     const failed = (cause: string, connection: boolean): void =>
       change(host, fail(entryOf(host).state, { cause, repository, connection, since }, isProbe, parts.breaker, clock(), jitter()));
     return {
-      answered(status, retryAfter) {
-        const after = readRetryAfter(retryAfter, clock());
+      answered(status, headers) {
+        const after = readRetryAfter(headers['retry-after'], clock());
+        const allowance = readAllowance(headers);
+        if (allowance !== null && isScarce(allowance)) scarce.set(scarceKey(asked), clock() + scarceFor);
+        else if (allowance !== null) scarce.delete(scarceKey(asked));
         if (status === 429 || (status === 503 && after !== null)) budget.limited({ ...asked, status, after }, clock());
         else budget.answered(asked);
         if (status !== null && isOutage(status)) failed(`${host} answered ${status}`, false);
@@ -114,10 +126,15 @@ export function createGate(parts: GateParts): Gate {
       }
     },
     isClosed: (host) => entryOf(host).state.kind === 'closed',
+    isScarce: (asked) => (scarce.get(scarceKey(asked)) ?? 0) > clock(),
     close() {
       for (const host of [...entries.keys()]) change(host, closed);
     },
   };
+}
+
+function scarceKey({ host, access }: Pick<Asked, 'host' | 'access'>): string {
+  return `${access} ${host}`;
 }
 
 function openFault(host: string, cause: string, left: number): AttemptFault {

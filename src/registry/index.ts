@@ -1,5 +1,5 @@
 import type { Repository } from '../domain/image.ts';
-import type { Keychain, Registry } from '../domain/registry.ts';
+import type { Access, Keychain, Registry } from '../domain/registry.ts';
 import { type Resolve, systemResolve } from './address.ts';
 import { createAuthorizer } from './authorize.ts';
 import { type BreakerEvent, createGate } from './gate.ts';
@@ -37,6 +37,8 @@ export interface RegistryOptions {
 export interface RegistryClient extends Registry {
   /** Whether the registry of a repository is asked at all: false from when it failed again and again until it was seen to answer. */
   isAsked(repository: Repository): boolean;
+  /** Whether the registry has said lately that little is left of a rate limit: what can wait should. */
+  isScarce(repository: Repository, access: Access): boolean;
   close(): Promise<void>;
 }
 
@@ -60,6 +62,10 @@ export function createRegistry(options: RegistryOptions): RegistryClient {
     isAsked(repository) {
       const found = reach.place(repository);
       return !found.ok || gate.isClosed(new URL(found.value.origin).host);
+    },
+    isScarce(repository, { key }) {
+      const found = reach.place(repository);
+      return found.ok && gate.isScarce({ host: new URL(found.value.origin).host, access: key });
     },
     close: () => transport.close(),
   };

@@ -123,7 +123,7 @@ export function createTransport({ limits, resolve, gate, onRequest }: TransportP
         signal: AbortSignal.any([signal, own]),
       });
       const body = await readBody(response, ask);
-      pass.answered(response.statusCode, response.headers['retry-after']);
+      pass.answered(response.statusCode, response.headers);
       status = response.statusCode;
       if (!body.ok) code = body.fault.code;
       return body.ok ? { ok: true, reply: { status: response.statusCode, headers: response.headers, body: body.value, url: ask.url } } : final(body);
@@ -132,7 +132,7 @@ export function createTransport({ limits, resolve, gate, onRequest }: TransportP
       code = failed.fault.code;
       if (code === 'REGISTRY_UNAVAILABLE') pass.failed(failed.fault, isConnectionFault(error));
       else if (signal.aborted || code === 'REGISTRY_NOT_LISTED') pass.abandoned();
-      else pass.answered(null, undefined);
+      else pass.answered(null, {});
       return { ok: false, ...failed };
     } finally {
       slot.value();

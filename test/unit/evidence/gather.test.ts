@@ -51,7 +51,7 @@ function source(name: string, stage: 'signatures' | 'scans', answers: Answers, m
 }
 
 function setUp() {
-  const time = { now: 1_000_000 };
+  const time = { now: 1_000_000, scarce: false };
   const release: Answers = { looked: 0, answer: good({ ...noFinds, signatures: [signatureBy('release')] }) };
   const reports: Answers = { looked: 0, answer: good({ ...noFinds, scans: [scan] }) };
   const content = { manifest: good(manifestOf('nginx')) as Awaited<ReturnType<ContentReader['manifest']>> };
@@ -59,7 +59,7 @@ function setUp() {
   const facts = createFacts({ entries: 100, askFor: 1_000, lastKnownGoodFor: 86_400_000, asking: 50 }, () => time.now);
   const settings = { absentFor: 10_000, refreshAfter: 600_000, assembled: 10 };
   const gatherer = (sources: readonly EvidenceSource[]) => {
-    const { gather } = createGatherer(sources, reader, facts, settings);
+    const { gather } = createGatherer(sources, reader, facts, settings, () => time.scarce);
     return async () => gather(image, [image], ['linux/amd64'], ownAccess, deadlineIn(2_000, Date.now()));
   };
   return { time, release, reports, content, gatherer, gather: gatherer([source('release', 'signatures', release), source('reports', 'scans', reports)]) };
@@ -112,6 +112,18 @@ describe('gathering evidence', () => {
     expect(await world.gather()).toMatchObject({ scans: [{ source: 'reports', state: 'unavailable' }], faults: [{ code: 'REGISTRY_RATE_LIMITED' }] });
     world.reports.answer = good({ ...noFinds, scans: [{ ...scan, counts: { ...scan.counts, CRITICAL: 1 } }] });
     expect(await world.gather()).toMatchObject({ scans: [{ state: 'evaluated', counts: { CRITICAL: 1 } }] });
+  });
+
+  it('asks nothing ahead of need while the registry allows little more, and again when that is over', async () => {
+    const world = setUp();
+    await world.gather();
+    world.time.scarce = true;
+    world.time.now += 700_000;
+    await world.gather();
+    expect(world.release.looked).toBe(1);
+    world.time.scarce = false;
+    await world.gather();
+    await expect.poll(() => world.release.looked).toBe(2);
   });
 
   it('asks a scan source anew when other signers count for the image', async () => {

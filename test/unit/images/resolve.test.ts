@@ -33,7 +33,13 @@ function setUp(rules: readonly MirrorRule[], content: Parameters<typeof literalR
   const facts = createFacts({ entries: 100, askFor: 1_000, lastKnownGoodFor: 0, asking: 10 }, Date.now);
   const leftAlone = new Set<string>();
   const isAsked = ({ registry }: Repository): boolean => !leftAlone.has(registry);
-  const resolver = createResolver(fake.registry, mirrors.value, facts, { tagFor: 10_000, absentFor: 10_000, refreshAfter: 600_000 }, isAsked);
+  const resolver = createResolver(
+    fake.registry,
+    mirrors.value,
+    facts,
+    { tagFor: 10_000, absentFor: 10_000, refreshAfter: 600_000 },
+    { isAsked, isScarce: () => false },
+  );
   const soon = deadlineIn(5_000, Date.now());
   return {
     ...fake,

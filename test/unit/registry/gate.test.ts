@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ownAccess } from '../../../src/domain/registry.ts';
 import type { BreakerEvent, RegistryOptions } from '../../../src/registry/index.ts';
 import type { FakeRegistry } from '../../fakes/registry.ts';
 import { at, call, client, codeOf, fake, messageOf, plain } from './fixture.ts';
@@ -172,6 +173,27 @@ describe('Retry-After', () => {
     registry.forgetRequests();
     expect(codeOf(await world.ask(registry, 'acme/c'))).toBe('REGISTRY_RATE_LIMITED');
     expect(registry.count()).toBe(0);
+  });
+});
+
+describe('a rate limit of which little is left', () => {
+  it('is known from the last answer, for ten minutes at most, and for that right alone', async () => {
+    const registry = await withImages(names);
+    const world = stopped([registry]);
+    const isScarce = (): boolean => world.ours.isScarce(at(registry, 'acme/b'), ownAccess);
+    const left = async (remaining: number): Promise<void> => {
+      const headers = { 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': `${remaining};w=21600` };
+      registry.inject({ match: '', does: { kind: 'status', status: 404, headers }, times: 1 });
+      await world.ask(registry, 'acme/a');
+    };
+    expect(isScarce()).toBe(false);
+    await left(9);
+    expect([isScarce(), world.ours.isScarce(at(registry, 'acme/a'), { key: 'team' })]).toEqual([true, false]);
+    await left(10);
+    expect(isScarce()).toBe(false);
+    await left(0);
+    world.pass(600_000);
+    expect(isScarce()).toBe(false);
   });
 });
 
