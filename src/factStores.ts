@@ -8,8 +8,7 @@ import type { LoadedConfig } from './config/index.ts';
 import { good, type Outcome } from './domain/fault.ts';
 import type { Log } from './domain/log.ts';
 import { createSharedFacts, type RecallResult, type SharedFacts } from './evidence/sharedFacts.ts';
-import { type OpenedStore, openStore, type StoreParts, type StoreSettings } from './evidence/stores/index.ts';
-import type { RedisLogin } from './evidence/stores/store.ts';
+import { type OpenedStore, openStore, type RedisLogin, type StoreParts, type StoreSettings } from './evidence/stores/index.ts';
 import type { Metrics } from './server/metrics.ts';
 import type { ReadinessCheck } from './server/ops.ts';
 

@@ -4,6 +4,8 @@ import { openRedisStore } from './redis.ts';
 import { openSqliteStore, sqliteLimits } from './sqlite.ts';
 import type { FactStore, RedisLogin, StoreEvents, StoreWorld } from './store.ts';
 
+export type { RedisLogin } from './store.ts';
+
 export type StoreSettings =
   | { readonly kind: 'memory' }
   /** An absolute path. */
