@@ -20,7 +20,7 @@ import { createPolicies, findOpa, type PolicyRoom } from './policy/index.ts';
 import { type ConnectPullSecrets, openPullRights } from './pullRights.ts';
 import { type BreakerEvent, createRegistry, type RegistryClient, type RequestEvent } from './registry/index.ts';
 import { createScans } from './scanSources.ts';
-import { createLayouts, createTrustRoots, type Signer, type SignerKind, signerKinds } from './signatures/index.ts';
+import { createLayouts, createProving, createTrustRoots, type Proving, type Signer, type SignerKind, signerKinds } from './signatures/index.ts';
 
 /** What a core shares with the cores before and after it. */
 export interface CoreParts {
@@ -73,7 +73,9 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
     return { ok: false, fault: why };
   };
 
-  const signers = await createSigners(config, registry.value, parts.log);
+  const proving = createProving();
+  undo.push(() => proving.close());
+  const signers = await createSigners(config, { registry: registry.value, proving, log: parts.log });
   if (!signers.ok) return giveUp(signers.fault);
   const scans = await createScans(config, { mirrors: mirrors.value, signers: signers.value, registry: registry.value, log: parts.log });
   if (!scans.ok) return giveUp(scans.fault);
@@ -170,13 +172,20 @@ function holdsCertificates(pem: Uint8Array): boolean {
   }
 }
 
-async function createSigners(config: LoadedConfig, registry: Registry, log: Log): Promise<Outcome<readonly Signer[]>> {
+interface SignerNeeds {
+  readonly registry: Registry;
+  readonly proving: Proving;
+  readonly log: Log;
+}
+
+async function createSigners(config: LoadedConfig, needs: SignerNeeds): Promise<Outcome<readonly Signer[]>> {
+  const { registry, proving, log } = needs;
   const layouts = createLayouts(registry);
   const trustRoots = createTrustRoots({ file: config.file, directory: config.resolvePath('state/tuf'), log, clock: Date.now });
   const signers: Signer[] = [];
   for (const entry of config.settings.signers) {
     const kind: SignerKind = signerKinds[entry.kind];
-    const signer = await kind.create(entry, { file: config.file, layouts, registry, trustRoots, revoked: config.settings.revoked });
+    const signer = await kind.create(entry, { file: config.file, layouts, registry, trustRoots, proving, revoked: config.settings.revoked });
     if (!signer.ok) return bad('CONFIG_INVALID', `signer ${entry.name}: ${signer.fault.message}`, { cause: signer.fault.cause });
     signers.push(signer.value);
   }

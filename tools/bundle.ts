@@ -1,5 +1,5 @@
 /**
- * Bundles the program into dist/: an ES module for the command line and one for the policy worker threads, with the chunks that they
+ * Bundles the program into dist/: an ES module for the command line and one for each kind of worker thread, with the chunks that they
  * share or load on demand, without node_modules.
  *
  *     node tools/bundle.ts
@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 
 /** Bundle by name, with its entry point. */
-const entries = { tidewaiter: 'src/main.ts', 'policy-worker': 'src/policy/worker.ts' } as const;
+const entries = { tidewaiter: 'src/main.ts', 'policy-worker': 'src/policy/worker.ts', 'proving-worker': 'src/signatures/proving/worker.ts' } as const;
 
 /** What CommonJS packages such as Express expect to find, in an ES module. Under names that no package uses. */
 const banner = [

@@ -46,7 +46,7 @@ export function createClaimSigner(settings: ClaimSignerSettings): Signer {
     revokedKeys: new Set(revoked.keys.map((key) => key.toLowerCase())),
   };
 
-  const judge = async (subject: Subject, digest: Digest, signal: AbortSignal): Promise<Outcome<Judged & { readonly faults: readonly Fault[] }>> => {
+  const judge = async (subject: Subject, digest: Digest, signal: AbortSignal): Promise<Outcome<Judged>> => {
     const places = repository === null ? subject.repositories : [repository];
     const reading = Promise.all(places.map((place) => layouts.read(place, digest, subject.access, signal)));
     const verify = verification.root === null ? good(verification.verify) : await verification.verifier(signal);
@@ -60,7 +60,7 @@ export function createClaimSigner(settings: ClaimSignerSettings): Signer {
     const claims = read.flatMap((attached) => attached.claims);
     const malformed = read.flatMap((attached) => attached.malformed);
     const judged = await judgeClaims(claims, malformed, subject, digest, { ...demands, verify: verify.value });
-    return good({ ...judged, faults: [...unread, ...read.flatMap(({ faults }) => faults)] });
+    return good({ ...judged, faults: [...judged.faults, ...unread, ...read.flatMap(({ faults }) => faults)] });
   };
 
   const revokedIn = (digests: readonly Digest[]): Finds | null => {

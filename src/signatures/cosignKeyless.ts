@@ -4,7 +4,7 @@ import { glob } from '../domain/glob.ts';
 import { byRoot } from './byRoot.ts';
 import { createClaimSigner } from './claimSigner.ts';
 import { createKeylessVerifier } from './keylessVerifier.ts';
-import { type Proofs, type Prove, proverOf } from './proof.ts';
+import type { Proofs } from './proving/protocol.ts';
 import { commonSettings, readRepository } from './settings.ts';
 import type { SignerKind } from './signer.ts';
 import { publicGood, type Root, trustedRootSettings } from './trustRoots/index.ts';
@@ -42,10 +42,13 @@ export const cosignKeyless: SignerKind<Settings> = {
     const revoked = new Set(parts.revoked.identities);
     const isWanted = identity === undefined ? glob(identityPattern ?? '') : (text: string): boolean => text === identity;
     const verification = await byRoot(parts.trustRoots, entry.trustedRoot ?? publicGood, (root) => {
-      const prove = chooseProver(root, { transparencyLog, certificateLog });
-      return prove.ok ? good(createKeylessVerifier({ issuer, identity: isWanted, revoked }, prove.value)) : prove;
+      const proofs = { transparencyLog, certificateLog };
+      const lacking = checkRoot(root, proofs);
+      if (lacking !== null) return lacking;
+      return good(createKeylessVerifier({ issuer, identity: isWanted, revoked }, (claim, { der }) => parts.proving.prove(root, proofs, claim, der)));
     });
     if (!verification.ok) return verification;
+    parts.proving.begin();
     const repository = readRepository(entry);
     if (!repository.ok) return repository;
     return good(
@@ -65,12 +68,12 @@ export const cosignKeyless: SignerKind<Settings> = {
 };
 
 /** A root that lacks what is to be proven would refuse everything, and nobody would know why. */
-function chooseProver(root: Root, proofs: Proofs): Outcome<Prove> {
-  const { certificateAuthorities, tlogs, ctlogs, timestampAuthorities } = root.material;
-  const lacks = (what: string): Outcome<never> => bad('TRUST_ROOT_UNAVAILABLE', `the trusted root names no ${what}`, { transient: false });
+function checkRoot({ material }: Root, proofs: Proofs): Extract<Outcome<never>, { ok: false }> | null {
+  const { certificateAuthorities, tlogs, ctlogs, timestampAuthorities } = material;
+  const lacks = (what: string) => bad('TRUST_ROOT_UNAVAILABLE', `the trusted root names no ${what}`, { transient: false });
   if (certificateAuthorities.length === 0) return lacks('certificate authority');
   if (proofs.transparencyLog && tlogs.length === 0) return lacks('transparency log');
   if (proofs.certificateLog && ctlogs.length === 0) return lacks('certificate transparency log');
   if (!proofs.transparencyLog && timestampAuthorities.length === 0) return lacks('timestamp authority');
-  return good(proverOf(root.material, proofs));
+  return null;
 }

@@ -8,7 +8,7 @@ import type { TrustedKey } from './keys.ts';
  * time that nobody vouches for would still be believed.
  */
 export function entityOf(
-  { signed, payload, signature }: Claim,
+  { signed, payload, signature }: Pick<Claim, 'signed' | 'payload' | 'signature'>,
   { hash }: TrustedKey,
   { timestamped = signature, ...proof }: Pick<SignedEntity, 'key' | 'timestamps' | 'tlogEntries'> & { readonly timestamped?: Buffer },
 ): SignedEntity {

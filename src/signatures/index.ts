@@ -7,5 +7,6 @@ import type { SignerKind } from './signer.ts';
 export const signerKinds = { 'cosign-key': cosignKey, 'cosign-keyless': cosignKeyless, notation } satisfies Record<string, SignerKind>;
 
 export { createLayouts, type LayoutLimits } from './layouts.ts';
+export { createProving, type Proving } from './proving/thread.ts';
 export type { Signer, SignerKind } from './signer.ts';
 export { createTrustRoots, type TrustRoots } from './trustRoots/index.ts';

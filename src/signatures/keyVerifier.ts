@@ -1,9 +1,10 @@
 import { type TrustMaterial, VerificationError, Verifier } from '@sigstore/verify';
 import { bad, good, type Outcome } from '../domain/fault.ts';
+import type { Claim } from './claim.ts';
 import { entityOf } from './entity.ts';
 import type { TrustedKey } from './keys.ts';
 import { namesSigner, promisedTime } from './logEntry.ts';
-import { onceEach, type Verified, type VerifyClaim } from './verify.ts';
+import { onceEach, type Verified } from './verify.ts';
 
 /** The transparency logs of a trusted root. */
 export type TrustedLogs = TrustMaterial['tlogs'];
@@ -13,7 +14,7 @@ export type TrustedLogs = TrustMaterial['tlogs'];
  *
  * @param logs one of which must have recorded each signature; null where no log is asked for
  */
-export function createKeyVerifier(keys: readonly TrustedKey[], logs: TrustedLogs | null): VerifyClaim {
+export function createKeyVerifier(keys: readonly TrustedKey[], logs: TrustedLogs | null): (claim: Claim) => Outcome<Verified> {
   const perKey = keys.map((key) => verifierFor(key, logs));
   return onceEach((claim) => {
     let worst: Outcome<Verified> = bad('SIGNER_MISMATCH', 'it is signed by another key');
@@ -26,7 +27,7 @@ export function createKeyVerifier(keys: readonly TrustedKey[], logs: TrustedLogs
   });
 }
 
-function verifierFor(trusted: TrustedKey, logs: TrustedLogs | null): VerifyClaim {
+function verifierFor(trusted: TrustedKey, logs: TrustedLogs | null): (claim: Claim) => Outcome<Verified> {
   const material: TrustMaterial = {
     certificateAuthorities: [],
     timestampAuthorities: [],

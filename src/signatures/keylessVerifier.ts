@@ -1,9 +1,12 @@
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import type { Glob } from '../domain/glob.ts';
 import { safeText } from '../domain/text.ts';
-import { readCertificate } from './certificate.ts';
-import type { Prove } from './proof.ts';
+import { readCertificate, type SigningCertificate } from './certificate.ts';
+import type { Claim } from './claim.ts';
 import { onceEach, type VerifyClaim } from './verify.ts';
+
+/** Proves that the holder of a certificate signed a claim; gives the time that was proven, in milliseconds since the epoch. */
+export type ProveClaim = (claim: Claim, certificate: SigningCertificate) => Promise<Outcome<number>>;
 
 /** Who is trusted. */
 export interface Wanted {
@@ -22,8 +25,8 @@ const certificateOf = onceEach(({ certificate }) => (certificate === null ? null
  * Verifies claims by an identity. What a certificate says is compared first, which is cheap: only those that name the one who is wanted
  * are proven.
  */
-export function createKeylessVerifier(wanted: Wanted, prove: Prove): VerifyClaim {
-  return onceEach((claim) => {
+export function createKeylessVerifier(wanted: Wanted, prove: ProveClaim): VerifyClaim {
+  return async (claim) => {
     const read = certificateOf(claim);
     if (read === null) return bad('SIGNER_MISMATCH', 'it has no certificate: it is signed by a key, not by an identity');
     if (!read.ok) return read;
@@ -32,10 +35,10 @@ export function createKeylessVerifier(wanted: Wanted, prove: Prove): VerifyClaim
     const identity = identities.find((each) => wanted.identity(each));
     if (issuer !== wanted.issuer || identity === undefined) return mismatch(issuer, identities);
     if (identities.some((each) => wanted.revoked.has(each))) return bad('SIGNATURE_INVALID', 'its identity is revoked');
-    const proven = prove(claim, certificate);
+    const proven = await prove(claim, certificate);
     if (!proven.ok) return proven;
     return good({ keyId: key.id, certified: { issuer, identity, identities, claims }, signedAt: new Date(proven.value).toISOString() });
-  });
+  };
 }
 
 function mismatch(issuer: string | null, identities: readonly string[]): Outcome<never> {

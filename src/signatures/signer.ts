@@ -4,6 +4,7 @@ import type { EvidenceSource, Finds, Subject } from '../domain/evidence.ts';
 import type { Outcome } from '../domain/fault.ts';
 import type { Registry } from '../domain/registry.ts';
 import type { Layouts } from './layouts.ts';
+import type { Proving } from './proving/thread.ts';
 import type { TrustRoots } from './trustRoots/index.ts';
 
 /** Somebody whose signatures count for some images. */
@@ -26,6 +27,8 @@ export interface SignerParts {
   readonly revoked: Revoked;
   /** Shared too, so that what several signers trust is fetched and parsed once. */
   readonly trustRoots: TrustRoots;
+  /** Shared too: where what takes milliseconds is verified. */
+  readonly proving: Proving;
 }
 
 /** What beats every fact. */

@@ -20,8 +20,11 @@ export interface Certified {
   readonly claims: Readonly<Record<string, string>>;
 }
 
-/** Says whose a claim is. Synchronous, and the only place where a signature is believed. */
-export type VerifyClaim = (claim: Claim) => Outcome<Verified>;
+/**
+ * Says whose a claim is: the only place where a signature is believed. At once, or from a thread of its own; INTERNAL where nobody could
+ * find out.
+ */
+export type VerifyClaim = (claim: Claim) => Outcome<Verified> | Promise<Outcome<Verified>>;
 
 /** One look at a claim is enough: the same claim is asked for again when its attestations are. */
 export function onceEach<T>(verify: (claim: Claim) => T): (claim: Claim) => T {

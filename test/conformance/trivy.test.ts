@@ -9,7 +9,7 @@ import type { Outcome } from '../../src/domain/fault.ts';
 import { property } from '../../src/domain/json.ts';
 import { createRegistry } from '../../src/registry/index.ts';
 import { refine, type ScanParts, type ScanSource, scanKinds, vexKinds } from '../../src/scans/index.ts';
-import { createLayouts, createTrustRoots, type Signer, type SignerKind, signerKinds } from '../../src/signatures/index.ts';
+import { createLayouts, createProving, createTrustRoots, type Signer, type SignerKind, signerKinds } from '../../src/signatures/index.ts';
 import { ociManifest, pushBlob, pushManifest, type RegistryDescriptor } from '../fakes/publish/push.ts';
 import { makeKey } from '../fakes/publish.ts';
 import { type RealRegistry, startRealRegistry } from '../fakes/realRegistry.ts';
@@ -242,7 +242,7 @@ async function createSigner(key: string): Promise<Signer> {
   const file = async () => ({ ok: false, fault: { code: 'CONFIG_INVALID', message: 'there is none', transient: false } }) as const;
   const trustRoots = createTrustRoots({ file, directory: join(folder, 'tuf'), log: console, clock: Date.now });
   const revoked = { digests: [], keys: [], identities: [] };
-  const created = await kind.create(entry, { file, layouts: createLayouts(client), registry: client, revoked, trustRoots });
+  const created = await kind.create(entry, { file, layouts: createLayouts(client), registry: client, revoked, trustRoots, proving: createProving() });
   if (!created.ok) throw new Error(created.fault.message);
   return created.value;
 }

@@ -7,6 +7,8 @@ import { bad, good, type Outcome } from '../../domain/fault.ts';
 export interface Root {
   /** SHA-256 of its text, hex. */
   readonly hash: string;
+  /** Its text, UTF-8. */
+  readonly bytes: Uint8Array;
   readonly material: TrustMaterial;
 }
 
@@ -25,7 +27,7 @@ export function parseRoot(bytes: Uint8Array): Outcome<Root> {
   if (bytes.length > longestRoot) return bad('CONFIG_INVALID', `a trusted root is not longer than ${longestRoot} bytes`);
   try {
     const material = toTrustMaterial(TrustedRoot.fromJSON(JSON.parse(Buffer.from(bytes).toString('utf8'))));
-    return good({ hash: createHash('sha256').update(bytes).digest('hex'), material });
+    return good({ hash: createHash('sha256').update(bytes).digest('hex'), bytes, material });
   } catch (cause) {
     return bad('CONFIG_INVALID', 'the trusted root can not be read', { cause });
   }

@@ -4,7 +4,7 @@ import type { Finds } from '../../../src/domain/evidence.ts';
 import type { Registry } from '../../../src/domain/registry.ts';
 import { decodeBundle } from '../../../src/signatures/decode.ts';
 import { createKeylessVerifier } from '../../../src/signatures/keylessVerifier.ts';
-import { proverOf } from '../../../src/signatures/proof.ts';
+import { proverOf } from '../../../src/signatures/proving/proof.ts';
 import { parseRoot } from '../../../src/signatures/trustRoots/root.ts';
 import { makeKey, type PublishedImage, publishImage, signBundle } from '../../fakes/publish.ts';
 import { type FakeRegistry, startRegistry } from '../../fakes/registry.ts';
@@ -425,15 +425,17 @@ describe('whatever is in a bundle', () => {
     const root = parseRoot(Buffer.from(sigstore.trustedRoot));
     if (!root.ok) throw new Error('no root');
     const prove = proverOf(root.value.material, { transparencyLog: true, certificateLog: true });
-    const verify = createKeylessVerifier({ issuer, identity: (each) => each === me, revoked: new Set() }, prove);
+    const verify = createKeylessVerifier({ issuer, identity: (each) => each === me, revoked: new Set() }, async (claim, certificate) =>
+      prove(claim, certificate),
+    );
     const honest = decodeBundle(image.digest, bytes, 'signature');
-    expect(honest.ok && verify(honest.value).ok).toBe(true);
+    expect(honest.ok && (await verify(honest.value)).ok).toBe(true);
     const edit = fc.record({ at: fc.nat(bytes.length - 1), to: fc.integer({ min: 32, max: 126 }), drop: fc.nat(3) });
-    fc.assert(
-      fc.property(edit, ({ at, to, drop }) => {
+    await fc.assert(
+      fc.asyncProperty(edit, async ({ at, to, drop }) => {
         const edited = Buffer.concat([bytes.subarray(0, at), Buffer.from([to]), bytes.subarray(at + drop)]);
         const claim = decodeBundle(image.digest, edited, 'signature');
-        if (!claim.ok || !verify(claim.value).ok) return;
+        if (!claim.ok || !(await verify(claim.value)).ok) return;
         expect(honest.ok && claim.value.signed.equals(honest.value.signed)).toBe(true);
       }),
       { numRuns: 300 },

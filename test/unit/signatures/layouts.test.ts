@@ -16,7 +16,7 @@ import {
   signLegacy,
 } from '../../fakes/publish.ts';
 import { type FakeRegistry, startRegistry } from '../../fakes/registry.ts';
-import { lookWith, makeSigner, openRegistry, patience, rootsOf, subjectOf } from './support.ts';
+import { lookWith, makeSigner, openRegistry, patience, proving, rootsOf, subjectOf } from './support.ts';
 
 const key = makeKey();
 const other = makeKey();
@@ -212,6 +212,7 @@ describe('one look for all', () => {
         layouts,
         registry: openRegistry(),
         trustRoots: rootsOf({}),
+        proving,
         revoked: { digests: [], keys: [], identities: [] },
         file: async () => good(new Uint8Array()),
       });

@@ -1,7 +1,7 @@
 import type { Finds, Subject } from '../../../src/domain/evidence.ts';
 import { bad, good, type Outcome } from '../../../src/domain/fault.ts';
 import { ownAccess, type Registry } from '../../../src/domain/registry.ts';
-import { createLayouts, type Signer, type SignerKind, signerKinds } from '../../../src/signatures/index.ts';
+import { createLayouts, createProving, type Signer, type SignerKind, signerKinds } from '../../../src/signatures/index.ts';
 import { type Issued, issue, issueRoot, pemOf } from '../../fakes/notation/authority.ts';
 import { type EnvelopeOptions, envelopeOf, type Format, pushSignature } from '../../fakes/notation/sign.ts';
 import { type ImageOptions, type PublishedImage, publishImage } from '../../fakes/publish.ts';
@@ -24,6 +24,7 @@ export function createNotation(
   return kind.create(kind.settings.parse({ name: 'partner', kind: 'notation', images: ['**'], ...entry }), {
     layouts: createLayouts(registry),
     registry,
+    proving: createProving(),
     trustRoots: { open: async () => bad('INTERNAL', 'no signature of the Notary Project needs one') },
     revoked: { digests: revoked.digests ?? [], keys: revoked.keys ?? [], identities: revoked.identities ?? [] },
     async file(path) {

@@ -7,14 +7,19 @@ import { ownAccess, type Registry } from '../../../src/domain/registry.ts';
 import { createRegistry } from '../../../src/registry/index.ts';
 import {
   createLayouts,
+  createProving,
   createTrustRoots,
   type LayoutLimits,
+  type Proving,
   type Signer,
   type SignerKind,
   signerKinds,
   type TrustRoots,
 } from '../../../src/signatures/index.ts';
 import type { KeyPair, PublishedImage } from '../../fakes/publish.ts';
+
+/** One for all tests of a file: a thread takes a moment to start. */
+export const proving = createProving();
 
 export const patience = (): AbortSignal => AbortSignal.timeout(10_000);
 
@@ -23,6 +28,7 @@ export interface SignerOptions {
   readonly revoked?: { readonly digests?: readonly string[]; readonly keys?: readonly string[]; readonly identities?: readonly string[] };
   readonly files?: Readonly<Record<string, string>>;
   readonly trustRoots?: TrustRoots;
+  readonly proving?: Proving;
 }
 
 /** A signer of every image, by one key unless said otherwise. */
@@ -37,6 +43,7 @@ export async function makeSigner(
   const signer = await kind.create(kind.settings.parse(written), {
     layouts: createLayouts(registry, more.limits),
     registry,
+    proving: more.proving ?? proving,
     trustRoots: more.trustRoots ?? rootsOf(more.files ?? {}),
     revoked: { digests: more.revoked?.digests ?? [], keys: more.revoked?.keys ?? [], identities: more.revoked?.identities ?? [] },
     file: filesOf(more.files ?? {}),

@@ -1,23 +1,15 @@
 import { RFC3161Timestamp } from '@sigstore/core';
 import { type SignedEntity, type TrustMaterial, VerificationError, Verifier } from '@sigstore/verify';
-import { bad, good, type Outcome } from '../domain/fault.ts';
-import type { SigningCertificate } from './certificate.ts';
-import type { Claim } from './claim.ts';
-import { entityOf } from './entity.ts';
-import { namesSigner, promisedTime } from './logEntry.ts';
-
-/** What must be proven besides the signature itself, its certificate's chain, and that it was made while the certificate was valid. */
-export interface Proofs {
-  /** That a transparency log has recorded the signature. Without it, no entry of a log counts for anything: not for the time either. */
-  readonly transparencyLog: boolean;
-  /** That a certificate transparency log has recorded the certificate (SCT). */
-  readonly certificateLog: boolean;
-}
+import { bad, good, type Outcome } from '../../domain/fault.ts';
+import type { SigningCertificate } from '../certificate.ts';
+import { entityOf } from '../entity.ts';
+import { namesSigner, promisedTime } from '../logEntry.ts';
+import type { BareClaim, Proofs } from './protocol.ts';
 
 /** Proves that the holder of a certificate signed a claim; gives the time that was proven, in milliseconds. */
-export type Prove = (claim: Claim, certificate: SigningCertificate) => Outcome<number>;
+export type Prove = (claim: BareClaim, certificate: SigningCertificate) => Outcome<number>;
 
-type LogEntry = Claim['logEntries'][number];
+type LogEntry = BareClaim['logEntries'][number];
 
 interface Moment {
   /** Milliseconds. */
@@ -32,7 +24,7 @@ const mostAttempts = 4;
 
 const provers = new WeakMap<TrustMaterial, Map<string, Prove>>();
 
-/** One prover for each trusted root and each demand: what several signers ask about the same claim is proven once. */
+/** One prover for each trusted root and each demand. */
 export function proverOf(material: TrustMaterial, proofs: Proofs): Prove {
   const made = provers.get(material) ?? new Map<string, Prove>();
   provers.set(material, made);
@@ -82,18 +74,11 @@ function createProver(material: TrustMaterial, { transparencyLog, certificateLog
     }
     return last ?? bad('SIGNATURE_INVALID', 'neither a log nor a timestamp tells when it was made');
   };
-  const known = new WeakMap<Claim, Outcome<number>>();
-  return (claim, certificate) => {
-    const before = known.get(claim);
-    if (before !== undefined) return before;
-    const outcome = attempt(() => prove(claim, certificate));
-    known.set(claim, outcome);
-    return outcome;
-  };
+  return (claim, certificate) => attempt(() => prove(claim, certificate));
 }
 
 /** The times that may be proven: first those that a log promises, then, parsed only if need be, those of timestamps. */
-function* momentsOf(entries: Claim['logEntries'], { timestamps, timestamped }: Claim): Generator<Moment> {
+function* momentsOf(entries: BareClaim['logEntries'], { timestamps, timestamped }: BareClaim): Generator<Moment> {
   for (const tlogEntry of entries) {
     // Only a promise covers the integrated time of an entry; what is written there without one is anybody's.
     const time = promisedTime(tlogEntry);
