@@ -12,7 +12,12 @@ export type Rendered = z.infer<typeof object>;
 
 const roleSchema = object.extend({
   rules: z.array(
-    z.strictObject({ apiGroups: z.array(z.string()), resources: z.array(z.string()), resourceNames: z.array(z.string()), verbs: z.array(z.string()) }),
+    z.strictObject({
+      apiGroups: z.array(z.string()),
+      resources: z.array(z.string()),
+      resourceNames: z.array(z.string()).optional(),
+      verbs: z.array(z.string()),
+    }),
   ),
 });
 const probe = z.looseObject({ httpGet: z.unknown() });
