@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { type StartedWebhook, startWebhook } from '../demo/webhook.ts';
 import { makeKey, type PublishedImage, publishImage, signBundle, signLegacy, trivyReport } from '../test/fakes/publish.ts';
 import { type FakeRegistry, startRegistry } from '../test/fakes/registry.ts';
+import { certify, makeSigstore, signKeyless } from '../test/fakes/sigstore.ts';
 import { makeCertificate } from '../test/rig/certificate.ts';
 
 export interface World {
@@ -14,27 +15,39 @@ export interface World {
   readonly webhook: StartedWebhook;
   readonly trivial: { readonly url: string; readonly pid: number };
   readonly ca: string;
-  /** Publishes an image that the policies admit. */
-  publish(name: string, layout: 'legacy' | 'bundle'): Promise<PublishedImage>;
+  imageOf(name: string): PublishedImage;
   close(): Promise<void>;
 }
 
-export async function openWorld(
-  names: readonly { readonly name: string; readonly layout: 'legacy' | 'bundle' }[],
-): Promise<World & { readonly images: ReadonlyMap<string, PublishedImage> }> {
+/** An image that the policies admit. */
+export interface WorldImage {
+  readonly name: string;
+  readonly layout: 'legacy' | 'bundle' | 'keyless';
+}
+
+const identity = {
+  names: [{ type: 'url' as const, value: 'https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main' }],
+  issuer: 'https://token.actions.githubusercontent.com',
+};
+
+export async function openWorld(wanted: readonly WorldImage[]): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'tidewaiter-bench-'));
   const registry = await startRegistry();
   const release = makeKey('p256');
   mkdirSync(join(folder, 'reports'));
   writeFileSync(join(folder, 'release.pub'), release.publicPem);
-  const publish: World['publish'] = async (name, layout) => {
+  const sigstore = await makeSigstore();
+  const holder = await certify(sigstore, identity);
+  writeFileSync(join(folder, 'trusted_root.json'), sigstore.trustedRoot);
+  const publish = async ({ name, layout }: WorldImage): Promise<PublishedImage> => {
     const image = await publishImage({ registry: registry.origin, repository: `acme/${name}`, tag: '1.0', content: name });
-    await (layout === 'legacy' ? signLegacy(image, release) : signBundle(image, release));
+    if (layout === 'keyless') await signKeyless(image, sigstore, holder);
+    else await (layout === 'legacy' ? signLegacy(image, release) : signBundle(image, release));
     writeFileSync(join(folder, 'reports', `${name}.json`), JSON.stringify(trivyReport({ imageId: image.imageId })));
     return image;
   };
   const images = new Map<string, PublishedImage>();
-  for (const { name, layout } of names) images.set(name, await publish(name, layout));
+  for (const image of wanted) images.set(image.name, await publish(image));
 
   writeFileSync(
     join(folder, 'tidewaiter.yaml'),
@@ -43,7 +56,17 @@ export async function openWorld(
       kind: 'Configuration',
       server: { listen: '127.0.0.1:0', ops: '127.0.0.1:0' },
       registries: [{ host: registry.host, plainHTTP: true }],
-      signers: [{ name: 'release', kind: 'cosign-key', images: [`${registry.host}/**`], keyFile: 'release.pub' }],
+      signers: [
+        { name: 'release', kind: 'cosign-key', images: [`${registry.host}/**`], keyFile: 'release.pub' },
+        {
+          name: 'ci',
+          kind: 'cosign-keyless',
+          images: [`${registry.host}/acme/keyless-*`, `${registry.host}/acme/beside-*`],
+          issuer: identity.issuer,
+          identity: identity.names[0]?.value,
+          trustedRoot: { file: 'trusted_root.json' },
+        },
+      ],
       scans: [{ name: 'reports', kind: 'trivy-directory', path: 'reports' }],
       policy: { data: { registries: [registry.host] } },
       audit: { sinks: [] },
@@ -58,8 +81,11 @@ export async function openWorld(
     registry,
     webhook,
     trivial,
-    images,
-    publish,
+    imageOf(name) {
+      const image = images.get(name);
+      if (image === undefined) throw new Error(`there is no image ${name}`);
+      return image;
+    },
     ca: readFileSync(join(folder, 'state', 'tls', 'ca.crt'), 'utf8'),
     async close() {
       trivial.stop();
