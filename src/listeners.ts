@@ -61,6 +61,7 @@ export async function openListeners(config: LoadedConfig, { handle, checks, metr
     listen: server.listen,
     certificate,
     clientCA: clientCA.value === null ? null : Buffer.from(clientCA.value).toString('utf8'),
+    clientNames: server.clientNames,
     pathSecret,
     handle,
     log,

@@ -4,7 +4,7 @@ import type { CertificateSource } from '../domain/certificate.ts';
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import type { Log } from '../domain/log.ts';
 import { type AdmissionLimits, type AdmissionMetrics, admissionLimits, createAnswerer, type Handle } from './answer.ts';
-import { type CheckSecret, checkCallers } from './caller.ts';
+import { type CheckSecret, checkCallers, namesCaller } from './caller.ts';
 import { type Address, type RunningServer, startListening } from './listen.ts';
 
 export interface AdmissionServerOptions {
@@ -12,6 +12,8 @@ export interface AdmissionServerOptions {
   readonly certificate: CertificateSource;
   /** PEM; when set, only a caller with a certificate of these authorities gets through the handshake. */
   readonly clientCA: string | null;
+  /** Names of whose certificate may ask, where `clientCA` is set; empty for every certificate of those authorities. */
+  readonly clientNames: readonly string[];
   /** When set, the routes are `/SECRET/mutate` and `/SECRET/validate`. */
   readonly pathSecret: string | null;
   readonly handle: Handle;
@@ -77,6 +79,13 @@ function makeServer(app: Express, options: AdmissionServerOptions, limits: Admis
       app,
     );
     server.maxConnections = limits.connections;
+    const { clientNames } = options;
+    if (options.clientCA !== null && clientNames.length > 0) {
+      // Before anything is read from it.
+      server.prependListener('secureConnection', (socket) => {
+        if (!namesCaller(socket.getPeerCertificate(), clientNames)) socket.destroy();
+      });
+    }
     // A connection that says nothing at all, within a request or between two.
     server.setTimeout(limits.keepAlive + limits.requestTime);
     return good(server);

@@ -1,4 +1,5 @@
 import { hash, timingSafeEqual, X509Certificate } from 'node:crypto';
+import type { PeerCertificate } from 'node:tls';
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { isLoopback } from './listen.ts';
 
@@ -34,6 +35,13 @@ export function checkCallers(rules: CallerRules): Outcome<CheckSecret> {
 function secretCheck(secret: string): CheckSecret {
   const expected = hash('sha256', secret, 'buffer');
   return (segment) => timingSafeEqual(hash('sha256', segment ?? '', 'buffer'), expected);
+}
+
+/** Whether a client's certificate names one of those who may ask: as its common name or a DNS name. Compared as they are. */
+export function namesCaller(certificate: Pick<PeerCertificate, 'subject' | 'subjectaltname'>, allowed: readonly string[]): boolean {
+  const names = (certificate.subjectaltname ?? '').split(', ').flatMap((name) => (name.startsWith('DNS:') ? name.slice(4) : []));
+  const common: unknown = certificate.subject?.CN;
+  return [...names, ...(typeof common === 'string' ? [common] : [])].some((name) => allowed.includes(name));
 }
 
 function isCertificate(pem: string): boolean {

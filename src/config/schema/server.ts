@@ -54,6 +54,9 @@ export const serverSettings = z
     listen: listenAddress.prefault('127.0.0.1:8443').describe('HOST:PORT of the admission endpoints; TLS 1.2 or newer only.'),
     tls: tls.prefault({}).describe('Where the serving certificate comes from: selfSigned (the default), certFile with keyFile, or secret.'),
     clientCAFile: absent(filePath).describe("PEM of the CA whose client certificates may ask: the API server's."),
+    clientNames: distinct(z.string().min(1).max(253), 32)
+      .default([])
+      .describe("Common names or DNS names, one of which the caller's certificate must have; none: every certificate of clientCAFile will do."),
     pathSecretFile: absent(filePath).describe('File with a random path segment known to the webhook configuration only.'),
     ops: z
       .union([z.literal('off'), listenAddress])

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent, request } from 'node:https';
 import { connect as connectPlain } from 'node:net';
@@ -34,6 +35,7 @@ function optionsWith(
     listen: { host: '127.0.0.1', port: 0 },
     certificate: holding(own.serving),
     clientCA: null,
+    clientNames: [],
     pathSecret: null,
     handle: echo,
     ...more,
@@ -66,6 +68,15 @@ describe('who may ask', () => {
 
   it.each(['short', `${secret}/x`, 'white space is not allowed'])('refuses the path secret %j', async (pathSecret) => {
     expect(await createAdmissionServer(optionsWith({ pathSecret }))).toMatchObject({ ok: false, fault: { code: 'CONFIG_INVALID' } });
+  });
+
+  it('listens to nobody but whom it is told the name of, where every certificate of an authority would be too many', async () => {
+    const tls = { cert: own.client.cert, key: own.client.key };
+    const named = new X509Certificate(own.client.cert).subject.replace(/^.*CN=/s, '').trim();
+    const wrong = await start(optionsWith({ clientCA: own.authority.cert, clientNames: [`x${named}`, named.slice(1)] }));
+    await expect(wrong.ask({ tls })).rejects.toThrow();
+    const right = await start(optionsWith({ clientCA: own.authority.cert, clientNames: ['somebody else', named] }));
+    expect((await right.ask({ tls })).status).toBe(200);
   });
 
   it('refuses a client authority that is no certificate', async () => {
