@@ -11,16 +11,16 @@ import { bad, type Fault, type FaultCode, good, type Outcome } from './domain/fa
 import type { Log } from './domain/log.ts';
 import { compileMirrors } from './domain/mirror.ts';
 import type { RecordKeeper } from './domain/record.ts';
-import type { Keychain, Registry } from './domain/registry.ts';
+import type { Keychain } from './domain/registry.ts';
 import type { Resolver } from './domain/resolved.ts';
 import { createGatherer } from './evidence/gather.ts';
 import { createContentReader } from './images/content.ts';
 import { createResolver } from './images/resolve.ts';
 import { createPolicies, findOpa, type PolicyRoom } from './policy/index.ts';
 import { type ConnectPullSecrets, openPullRights } from './pullRights.ts';
-import { type BreakerEvent, createRegistry, type RegistryClient, type RequestEvent } from './registry/index.ts';
+import { type BreakerEvent, createOutbound, createRegistry, type RegistryClient, type RequestEvent } from './registry/index.ts';
 import { createScans } from './scanSources.ts';
-import { createLayouts, createProving, createTrustRoots, type Proving, type Signer, type SignerKind, signerKinds } from './signatures/index.ts';
+import { createLayouts, createProving, createTrustRoots, type Signer, type SignerKind, type SignerParts, signerKinds } from './signatures/index.ts';
 
 /** What a core shares with the cores before and after it. */
 export interface CoreParts {
@@ -73,9 +73,12 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
     return { ok: false, fault: why };
   };
 
+  const facts = scopeFacts(parts.facts, settings);
   const proving = createProving();
   undo.push(() => proving.close());
-  const signers = await createSigners(config, { registry: registry.value, proving, log: parts.log });
+  const outbound = createOutbound();
+  undo.push(() => outbound.close());
+  const signers = await createSigners(config, { registry: registry.value, outbound: outbound.ask, facts, proving }, parts.log);
   if (!signers.ok) return giveUp(signers.fault);
   const scans = await createScans(config, { mirrors: mirrors.value, signers: signers.value, registry: registry.value, log: parts.log });
   if (!scans.ok) return giveUp(scans.fault);
@@ -86,7 +89,6 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
 
   const sources: readonly EvidenceSource[] = [...signers.value, ...scans.value.sources];
   const { evidence } = settings;
-  const facts = scopeFacts(parts.facts, settings);
   const resolver = createResolver(registry.value, mirrors.value, facts, evidence, registry.value);
   const gatherer = createGatherer(sources, createContentReader(registry.value), facts, { ...evidence, assembled: assembledImages }, registry.value.isScarce);
   const line = createLine({
@@ -172,20 +174,15 @@ function holdsCertificates(pem: Uint8Array): boolean {
   }
 }
 
-interface SignerNeeds {
-  readonly registry: Registry;
-  readonly proving: Proving;
-  readonly log: Log;
-}
+type SharedParts = Pick<SignerParts, 'registry' | 'outbound' | 'facts' | 'proving'>;
 
-async function createSigners(config: LoadedConfig, needs: SignerNeeds): Promise<Outcome<readonly Signer[]>> {
-  const { registry, proving, log } = needs;
-  const layouts = createLayouts(registry);
+async function createSigners(config: LoadedConfig, shared: SharedParts, log: Log): Promise<Outcome<readonly Signer[]>> {
+  const layouts = createLayouts(shared.registry);
   const trustRoots = createTrustRoots({ file: config.file, directory: config.resolvePath('state/tuf'), log, clock: Date.now });
   const signers: Signer[] = [];
   for (const entry of config.settings.signers) {
     const kind: SignerKind = signerKinds[entry.kind];
-    const signer = await kind.create(entry, { file: config.file, layouts, registry, trustRoots, proving, revoked: config.settings.revoked });
+    const signer = await kind.create(entry, { ...shared, file: config.file, layouts, trustRoots, revoked: config.settings.revoked });
     if (!signer.ok) return bad('CONFIG_INVALID', `signer ${entry.name}: ${signer.fault.message}`, { cause: signer.fault.cause });
     signers.push(signer.value);
   }

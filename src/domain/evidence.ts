@@ -133,6 +133,10 @@ export interface Finds {
   readonly scans: readonly Scan[];
   readonly rejected: readonly Rejection[];
   readonly faults: readonly Fault[];
+  /** Milliseconds for which all this holds at most, since it rests on something that ends by itself. Absent: it does not. */
+  readonly holdsFor?: number;
+  /** Milliseconds after which it is to be looked at anew, since something about it may be another then; it holds until that is done. */
+  readonly freshFor?: number;
 }
 
 export const noFinds: Finds = { signatures: [], attestations: [], scans: [], rejected: [], faults: [] };

@@ -7,6 +7,8 @@ export interface Lifetime {
   readonly freshFor: number;
   /** After this age a fact is answered from the store and asked again in the background. */
   readonly refreshAfter: number;
+  /** After this age a fact is not used at all, although its source be out of reach. Absent: as long as facts may outlive the reach of theirs. */
+  readonly heldFor?: number;
 }
 
 /** What an answer is that has a fault beside it, such as an outage: used once, never kept, and no reason to forget what was known before. */

@@ -28,7 +28,7 @@ interface Fact {
 }
 
 /** An outage: only these may be bridged by what was known before. 401, 403 and 404 are answers. */
-const outages: ReadonlySet<FaultCode> = new Set(['REGISTRY_UNAVAILABLE', 'REGISTRY_RATE_LIMITED', 'DEADLINE_EXCEEDED']);
+const outages: ReadonlySet<FaultCode> = new Set(['REGISTRY_UNAVAILABLE', 'REGISTRY_RATE_LIMITED', 'REVOCATION_UNAVAILABLE', 'DEADLINE_EXCEEDED']);
 
 const usualUnits = 128 * 2 ** 20;
 
@@ -73,9 +73,9 @@ export function createFacts(limits: FactLimits, clock: () => number, events: Fac
       const began = clock();
       const outcome = await runWithin(question, limits.askFor);
       events.asked?.(clock() - began, outcome.ok ? null : outcome.fault.code);
-      if (!outcome.ok) return bridged<T>(key, outcome.fault.code) ?? { outcome, lastKnownGoodAge: null };
+      if (!outcome.ok) return bridged(key, lifetime, outcome.fault.code) ?? { outcome, lastKnownGoodAge: null };
       const lives = lifetime(outcome.value);
-      if ('outage' in lives) return bridged<T>(key, lives.outage) ?? { outcome, lastKnownGoodAge: null };
+      if ('outage' in lives) return bridged(key, lifetime, lives.outage) ?? { outcome, lastKnownGoodAge: null };
       const since = clock();
       store?.keep(key, since, outcome.value);
       return keep(key, outcome.value, since);
@@ -87,11 +87,14 @@ export function createFacts(limits: FactLimits, clock: () => number, events: Fac
   };
 
   /** The fact from before, where its source is out of reach and the fact is not too old. */
-  const bridged = <T>(key: string, code: FaultCode): Known<T> | null => {
+  const bridged = <T>(key: string, lifetime: Belief<T>, code: FaultCode): Known<T> | null => {
     const fact = facts.peek(key);
     if (fact === undefined || !outages.has(code)) return null;
+    const { outcome } = fact.known as Known<T>;
+    const lives = outcome.ok ? lifetime(outcome.value) : null;
+    const longest = lives !== null && 'heldFor' in lives ? Math.min(limits.lastKnownGoodFor, lives.heldFor) : limits.lastKnownGoodFor;
     const age = clock() - fact.since;
-    return age > limits.lastKnownGoodFor ? null : { outcome: (fact.known as Known<T>).outcome, lastKnownGoodAge: Math.round(age / 1000) };
+    return age > longest ? null : { outcome, lastKnownGoodAge: Math.round(age / 1000) };
   };
 
   return {

@@ -104,6 +104,8 @@ const finds: z.ZodType<Finds> = z.strictObject({
   rejected: z.array(z.strictObject({ stage, source: text, layout: optionalText, code, message: text })),
   // The cause is for the log of the process that met it. The rest of the fault is read back.
   faults: z.array(z.object({ code, message: text, transient: z.boolean() })),
+  holdsFor: z.number().exactOptional(),
+  freshFor: z.number().exactOptional(),
 });
 
 const decoder =

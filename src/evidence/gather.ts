@@ -72,7 +72,7 @@ export function createGatherer(
       const why = finds.faults.find((f) => f.transient) ?? finds.faults[0];
       // What could not be read may be the newest report, and the worst: such a look counts once and is not kept.
       if (stage === 'scans' && why !== undefined) return { outage: why.code };
-      if (!foundNone(stage, finds)) return scarce ? unhurried : stable;
+      if (!foundNone(stage, finds)) return lasting(scarce ? unhurried : stable, finds);
       // With a fault beside it, nobody knows that there is none: that is believed for no time at all, be it an outage or a refusal.
       return why === undefined ? absent : { outage: why.code };
     };
@@ -126,6 +126,13 @@ export function createGatherer(
   };
 
   return { gather };
+}
+
+/** A lifetime no longer than what it is about lasts, and asked ahead of its end. */
+function lasting({ freshFor, refreshAfter }: Lifetime, finds: Finds): Lifetime {
+  const end = Math.min(finds.holdsFor ?? Number.POSITIVE_INFINITY, finds.freshFor ?? Number.POSITIVE_INFINITY);
+  const held = finds.holdsFor === undefined ? {} : { heldFor: finds.holdsFor };
+  return { freshFor: Math.min(freshFor, end), refreshAfter: Math.min(refreshAfter, end / 2), ...held };
 }
 
 /** Puts the parts together; the same parts give the same object, so that what is derived from it need not be derived again. */

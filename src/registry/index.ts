@@ -14,6 +14,7 @@ import { createTransport, type RequestEvent } from './transport.ts';
 
 export type { BreakerEvent } from './gate.ts';
 export type { RegistryLimits } from './limits.ts';
+export { createOutbound, type OutboundClient } from './outbound.ts';
 export type { HostRule } from './reach.ts';
 export type { RequestEvent } from './transport.ts';
 

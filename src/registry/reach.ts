@@ -98,12 +98,20 @@ export function addressScope(rule: CompiledRule, url: URL): AddressScope {
   return scopes.includes('private') ? 'private' : 'public';
 }
 
+/** Servers that are no registries: each means itself, over HTTP or HTTPS. */
+export function compileListed(hosts: readonly string[]): CompiledRule {
+  return { ca: null, plainHTTP: false, endpoint: null, own: hosts.map((host) => listed(canonicalHost(canonicalHost(host, true), false))), also: [] };
+}
+
+function listed(pattern: string): ListedHost {
+  return { pattern, scope: pattern.startsWith('*.') ? 'private' : 'any' };
+}
+
 function compileRule(rule: HostRule): { readonly host: string; readonly rule: CompiledRule } {
   const host = canonicalHost(rule.host, rule.plainHTTP);
   const known = publicRegistries.find((registry) => registry.host === rule.host);
   const endpoint = rule.endpoint ?? null;
   const asked = endpoint === null ? (known?.endpoint ?? null) : canonicalHost(endpoint, rule.plainHTTP);
-  const listed = (pattern: string): ListedHost => ({ pattern, scope: pattern.startsWith('*.') ? 'private' : 'any' });
   return {
     host: rule.host,
     rule: {

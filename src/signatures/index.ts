@@ -8,5 +8,5 @@ export const signerKinds = { 'cosign-key': cosignKey, 'cosign-keyless': cosignKe
 
 export { createLayouts, type LayoutLimits } from './layouts.ts';
 export { createProving, type Proving } from './proving/thread.ts';
-export type { Signer, SignerKind } from './signer.ts';
+export type { Signer, SignerKind, SignerParts } from './signer.ts';
 export { createTrustRoots, type TrustRoots } from './trustRoots/index.ts';

@@ -6,6 +6,7 @@ import type { Trust } from './notation/verify.ts';
 import type { SignerKind, SignerParts } from './signer.ts';
 
 const path = z.string().min(1).max(4096);
+const hostPattern = /^(?:\*\.)?(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$/;
 
 const settings = z
   .strictObject({
@@ -25,6 +26,12 @@ const settings = z
     tsaTrustStoreFile: path.optional().describe('file with the roots of trusted timestamp authorities in PEM; signatures need a timestamp then'),
     verifyTimestamp: z.enum(['always', 'afterCertExpiry']).default('always').describe('when a timestamp is needed, where tsaTrustStoreFile is given'),
     revocation: z.enum(['enforce', 'log', 'skip']).optional().describe('what is done with certificates that may be revoked; absent: as the level says'),
+    revocationHosts: z
+      .array(z.string().max(255).regex(hostPattern, 'must be a host, host:port or *.domain'))
+      .max(64)
+      .readonly()
+      .default([])
+      .describe('OCSP responders and CRL servers that may be asked whether a certificate is revoked: host, host:port or *.domain'),
   })
   .refine(({ level, trustStoreFile, identities }) => level === 'skip' || (trustStoreFile !== undefined && identities !== undefined), {
     message: 'needs trustStoreFile and identities, unless its level is skip',
@@ -57,7 +64,11 @@ export const notation: SignerKind<Settings> = {
 };
 
 async function readTrust(entry: Settings, level: Trust['level'], parts: SignerParts): Promise<Outcome<Trust>> {
-  const [{ readTrustStore }, { parseIdentity }] = await Promise.all([import('./notation/store.ts'), import('./notation/subject.ts')]);
+  const [{ readTrustStore }, { parseIdentity }, { createRevocation }] = await Promise.all([
+    import('./notation/store.ts'),
+    import('./notation/subject.ts'),
+    import('./notation/revocation/check.ts'),
+  ]);
   const { trustStoreFile, tsaTrustStoreFile, identities: written = [] } = entry;
   const read = async (file: string | undefined, holds: Parameters<typeof readTrustStore>[1]): Promise<ReturnType<typeof readTrustStore>> => {
     if (file === undefined) return good([]);
@@ -80,6 +91,7 @@ async function readTrust(entry: Settings, level: Trust['level'], parts: SignerPa
     identities: written.includes('*') ? null : identities,
     level,
     revocation: entry.revocation ?? null,
+    checkRevocation: createRevocation({ outbound: parts.outbound, facts: parts.facts, hosts: entry.revocationHosts, clock: Date.now }),
     timestampRoots: tsaTrustStoreFile === undefined ? null : timestampRoots.value,
     verifyTimestamp: entry.verifyTimestamp,
     revokedKeys: new Set(parts.revoked.keys.map((key) => key.toLowerCase())),
@@ -88,7 +100,7 @@ async function readTrust(entry: Settings, level: Trust['level'], parts: SignerPa
 }
 
 /** All that a fact of this signer depends on; what is revoked too, so that no fact outlives a revocation. */
-function hashTrust({ level, identities = [] }: Settings, trust: Trust | null, { revoked }: SignerParts): string {
+function hashTrust({ level, identities = [], revocationHosts }: Settings, trust: Trust | null, { revoked }: SignerParts): string {
   const ids = (certificates: Trust['store'] | null | undefined): string[] | null =>
     certificates?.map(({ der }) => createHash('sha256').update(der).digest('hex')).sort() ?? null;
   const all = [
@@ -100,6 +112,7 @@ function hashTrust({ level, identities = [] }: Settings, trust: Trust | null, { 
     ids(trust?.timestampRoots),
     trust?.verifyTimestamp ?? null,
     trust?.revocation ?? null,
+    [...revocationHosts].sort(),
     [...revoked.digests].sort(),
     [...revoked.keys].sort(),
     [...revoked.identities].sort(),

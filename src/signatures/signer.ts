@@ -1,7 +1,9 @@
 import type { z } from 'zod';
 import type { Digest } from '../domain/digest.ts';
 import type { EvidenceSource, Finds, Subject } from '../domain/evidence.ts';
+import type { Facts } from '../domain/facts.ts';
 import type { Outcome } from '../domain/fault.ts';
+import type { Outbound } from '../domain/outbound.ts';
 import type { Registry } from '../domain/registry.ts';
 import type { Layouts } from './layouts.ts';
 import type { Proving } from './proving/thread.ts';
@@ -25,6 +27,10 @@ export interface SignerParts {
   /** For what is attached in ways that the layouts do not know. */
   readonly registry: Registry;
   readonly revoked: Revoked;
+  /** For what certificates say that others should be asked. */
+  readonly outbound: Outbound;
+  /** For what is kept beside an image's own evidence. */
+  readonly facts: Facts;
   /** Shared too, so that what several signers trust is fetched and parsed once. */
   readonly trustRoots: TrustRoots;
   /** Shared too: where what takes milliseconds is verified. */

@@ -1,7 +1,33 @@
 /** Against the Notary Project's own library (notation-go), in both directions; each deliberate difference is named in its test. */
+import { Null } from 'asn1js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Finds } from '../../src/domain/evidence.ts';
-import { crlAt, type Issued, issue, issueRoot, type KeyKind, pemOf, timeStamping, uses } from '../fakes/notation/authority.ts';
+import { type Finds, noFinds } from '../../src/domain/evidence.ts';
+import {
+  constrainNames,
+  crlAt,
+  type Issued,
+  type IssueOptions,
+  issue,
+  issueRoot,
+  type KeyKind,
+  pemOf,
+  timeStamping,
+  unknownExtension,
+  uses,
+} from '../fakes/notation/authority.ts';
+import {
+  type CrlOptions,
+  deltaIndicator,
+  extension,
+  makeCrl,
+  makeOcspAnswer,
+  type OcspOptions,
+  ocspAt,
+  type RevocationServer,
+  refuseOcsp,
+  scope,
+  serveRevocation,
+} from '../fakes/notation/revocation.ts';
 import {
   authenticSigningTime,
   cose,
@@ -20,11 +46,12 @@ import { makeTimestampAuthority, serveTimestamps, type TimestampAuthority } from
 import { type PublishedImage, publishImage } from '../fakes/publish.ts';
 import { type RealRegistry, startRealRegistry } from '../fakes/realRegistry.ts';
 import { trusting } from '../unit/signatures/notationSupport.ts';
-import { lookWith, openRegistry, subjectOf } from '../unit/signatures/support.ts';
+import { lookWith, openRegistry, patience, subjectOf } from '../unit/signatures/support.ts';
 import { type GoNotation, type GoTrust, startNotation } from './notationTool.ts';
 
 const day = 86_400_000;
 const hence = (days: number): Date => new Date(Date.now() + days * day);
+const ocspSigning = '1.3.6.1.5.5.7.3.9';
 const kinds: readonly KeyKind[] = ['p256', 'p384', 'p521', 'rsa2048', 'rsa3072', 'rsa4096'];
 
 let go: GoNotation;
@@ -77,12 +104,13 @@ async function judge(
 ): Promise<Verdicts> {
   await pushSignature(image.place, image.descriptor, envelope, format);
   const signer = await trusting(openRegistry(registry.host), trusted, settings, timestamps === undefined ? {} : { timestamps });
-  const finds = await lookWith(signer, subjectOf(image));
+  const outcome = await signer.look(subjectOf(image), patience());
+  const finds = outcome.ok ? outcome.value : noFinds;
   expect(finds.faults).toEqual([]);
-  expect(finds.signatures.length + finds.rejected.length).toBe(1);
+  expect(finds.signatures.length + finds.rejected.length).toBe(outcome.ok ? 1 : 0);
   const roots = timestamps === undefined ? {} : { tsaRoots: pemOf(timestamps) };
   const { refused, logged } = await go.verify(format, envelope, targetOf(image), { store: pemOf(trusted), ...roots, ...trust });
-  return { ours: finds.rejected[0]?.message ?? null, theirs: refused, finds, logged };
+  return { ours: outcome.ok ? (finds.rejected[0]?.message ?? null) : outcome.fault.message, theirs: refused, finds, logged };
 }
 
 describe.each(formats)('as %s', (format) => {
@@ -215,6 +243,10 @@ describe.each(formats)('as %s', (format) => {
       const other = await makeTimestampAuthority({ extended: { purposes: [timeStamping, '1.3.6.1.5.5.7.3.3'], critical: true } });
       await both(made({ timestamp: (signature) => other.stamp(signature) }), { timestamps: other.root });
     });
+    it('a timestamp by a certificate with an unknown critical extension', async () => {
+      const other = await makeTimestampAuthority({ extensions: [unknownExtension('1.2.3.4', true)] });
+      await both(made({ timestamp: (signature) => other.stamp(signature) }), { timestamps: other.root });
+    });
     it('a certificate without key usage', async () => {
       const other = await issue({ issuer: root, usage: null });
       await both(made({}, {}, () => other));
@@ -296,15 +328,138 @@ describe('deliberately stricter than the library', () => {
     await differ(jws, leaf, { timestamp: (signature) => tsa.stamp(signature, { at: hence(1) }) }, { timestamps: tsa.root });
   });
 
-  it('a certificate whose revocation can be asked for is of unknown state, and the library asks', async () => {
-    const revocable = await issue({ issuer: root, extensions: [crlAt('http://127.0.0.1:1/crl')] });
+  it.each<[string, () => IssueOptions]>([
+    ['an unknown critical extension', () => ({ extensions: [unknownExtension('1.2.3.4', true)] })],
+    ['name constraints', () => ({ extensions: [constrainNames(true)] })],
+  ])('a certificate with %s is refused, as RFC 5280 says, whichever of the chain it is', async (_, demand) => {
+    const subject = 'CN=Middle, O=Partner, ST=WA, C=US';
+    const middle = await issue({ subject, issuer: root, basic: { ca: true }, usage: { flags: uses.keyCertSign }, ...demand() });
+    await differ(jws, await issue({ issuer: middle }));
+    await differ(cose, await issue({ issuer: root, ...demand() }));
+  });
+});
+
+describe('revocation', () => {
+  let server: RevocationServer;
+  let byOcsp: Issued;
+  let byCrl: Issued;
+  let byBoth: Issued;
+  beforeAll(async () => {
+    server = await serveRevocation();
+    [byOcsp, byCrl, byBoth] = await Promise.all([
+      issue({ issuer: root, extensions: [ocspAt(server.ocsp)] }),
+      issue({ issuer: root, extensions: [crlAt(server.crl)] }),
+      issue({ issuer: root, extensions: [ocspAt(server.ocsp), crlAt(server.crl)] }),
+    ]);
+  });
+  afterAll(() => server.close());
+
+  const sayOcsp = async (certificate: Issued, options: OcspOptions = {}): Promise<void> => server.say('ocsp', await makeOcspAnswer(certificate, root, options));
+  const sayCrl = async (options: CrlOptions = {}): Promise<void> => server.say('crl', await makeCrl(root, options));
+  /** What both make of a signature, where both may ask. */
+  const judged = async (by: Issued, level = 'strict'): Promise<Pick<Verdicts, 'ours' | 'theirs' | 'logged'>> => {
     const image = await publish();
-    const verdicts = await judge(image, jws, await envelopeOf(jws, revocable, targetOf(image)));
-    expect(verdicts).toMatchObject({ ours: expect.stringContaining('may be revoked'), theirs: expect.stringContaining('revocation status is unknown') });
-    const override = await judge(await publish(), jws, await envelopeOf(jws, revocable, targetOf(image)), {
-      settings: { revocation: 'skip' },
-      trust: { override: { revocation: 'skip' } },
+    const envelope = await envelopeOf(jws, by, targetOf(image));
+    const { ours, theirs, logged } = await judge(image, jws, envelope, { settings: { level, revocationHosts: [server.host] }, trust: { level } });
+    return { ours, theirs, logged };
+  };
+  const counts = { ours: null, theirs: null, logged: [] };
+  const refused = { ours: expect.any(String), theirs: expect.any(String) };
+
+  it('that there is none of is seen by both', async () => {
+    await sayOcsp(byOcsp);
+    expect(await judged(byOcsp)).toEqual(counts);
+    await sayCrl({ revoked: [{ certificate: byOcsp }] });
+    expect(await judged(byCrl)).toEqual(counts);
+    await sayOcsp(byBoth);
+    expect(await judged(byBoth)).toEqual(counts);
+  });
+
+  it('is seen by both: by OCSP, by a list, and by a list behind an OCSP responder that fails', async () => {
+    const ours = expect.stringContaining('was revoked at');
+    const theirs = expect.stringContaining('revoked');
+    await sayOcsp(byOcsp, { status: 'revoked' });
+    expect(await judged(byOcsp)).toMatchObject({ ours, theirs });
+    await sayCrl({ revoked: [{ certificate: byCrl }, { certificate: byBoth }] });
+    expect(await judged(byCrl)).toMatchObject({ ours, theirs });
+    server.say('ocsp', (_, response) => response.writeHead(500).end());
+    expect(await judged(byBoth)).toMatchObject({ ours, theirs });
+  });
+
+  it('is logged by both at the level permissive', async () => {
+    await sayOcsp(byOcsp, { status: 'revoked' });
+    expect(await judged(byOcsp, 'permissive')).toEqual({ ...counts, logged: ['revocation'] });
+  });
+
+  it.each<[string, () => Promise<void> | void]>([
+    ['an unknown status', () => sayOcsp(byOcsp, { status: 'unknown' })],
+    ['garbage', () => server.say('ocsp', Buffer.from('garbage'))],
+    ['a refusal', () => server.say('ocsp', refuseOcsp(6))],
+    ['an expired answer', () => sayOcsp(byOcsp, { thisUpdate: hence(-0.9), nextUpdate: hence(-0.5) })],
+    ['an answer about another certificate', () => sayOcsp(byCrl)],
+    ['an answer without an end', () => sayOcsp(byOcsp, { nextUpdate: null })],
+    ['an answer by a stranger', async () => sayOcsp(byOcsp, { responder: await issue({ issuer: await issueRoot() }) })],
+    ['an answer by a key that is not named', () => sayOcsp(byOcsp, { signedBy: byCrl })],
+  ])('is unknown to both after %s by OCSP', async (_, say) => {
+    await say();
+    expect(await judged(byOcsp)).toMatchObject(refused);
+  });
+
+  it.each<[string, () => Promise<void> | void]>([
+    ['garbage', () => server.say('crl', Buffer.from('garbage'))],
+    ['a list by another authority', async () => server.say('crl', await makeCrl(await issueRoot()))],
+    ['an expired list', () => sayCrl({ thisUpdate: hence(-0.9), nextUpdate: hence(-0.5) })],
+    ['a list without an end', () => sayCrl({ nextUpdate: null })],
+    ['a list with an unknown critical extension', () => sayCrl({ extensions: [extension('1.2.3.4', new Null(), true)] })],
+    [
+      'a list that names the certificate with an unknown critical extension',
+      () => sayCrl({ revoked: [{ certificate: byCrl, extensions: [extension('1.2.3.4', new Null(), true)] }] }),
+    ],
+  ])('is unknown to both after %s', async (_, say) => {
+    await say();
+    expect(await judged(byCrl)).toMatchObject(refused);
+  });
+
+  it('answers of an appointed responder count for both', async () => {
+    await sayOcsp(byOcsp, { responder: await issue({ issuer: root, extended: { purposes: [ocspSigning] } }) });
+    expect(await judged(byOcsp)).toEqual(counts);
+  });
+
+  it('is skipped by both where that is set', async () => {
+    await sayOcsp(byOcsp, { status: 'revoked' });
+    const image = await publish();
+    const asked: Asked = { settings: { revocation: 'skip' }, trust: { override: { revocation: 'skip' } } };
+    expect(await judge(image, jws, await envelopeOf(jws, byOcsp, targetOf(image)), asked)).toMatchObject({ ours: null, theirs: null });
+  });
+
+  describe('is judged more strictly than by the library, as RFC 5280 and RFC 6960 say:', () => {
+    const differs = { ours: expect.any(String), theirs: null };
+
+    it('a list of changes, or of other certificates, says nothing of this one', async () => {
+      await sayCrl({ extensions: [scope({ onlyContainsCACerts: true })] });
+      expect(await judged(byCrl)).toMatchObject(differs);
+      await sayCrl({ extensions: [scope({ address: 'http://other.example/crl' })] });
+      expect(await judged(byCrl)).toMatchObject(differs);
+      await sayCrl({ extensions: [deltaIndicator()] });
+      expect(await judged(byCrl)).toMatchObject(differs);
     });
-    expect(override.ours).toContain('another image');
+
+    it('an answer or a list of the future says nothing yet', async () => {
+      await sayCrl({ thisUpdate: hence(0.5), nextUpdate: hence(1) });
+      expect(await judged(byCrl)).toMatchObject(differs);
+      await sayOcsp(byOcsp, { thisUpdate: hence(0.5), nextUpdate: hence(1) });
+      expect(await judged(byOcsp)).toMatchObject(differs);
+    });
+
+    it('an answer by one whom the authority certified for something else says nothing', async () => {
+      await sayOcsp(byOcsp, { responder: await issue({ issuer: root }) });
+      expect(await judged(byOcsp)).toMatchObject(differs);
+    });
+
+    it('an appointed responder that has expired says nothing any more', async () => {
+      const responder = await issue({ issuer: root, extended: { purposes: [ocspSigning] }, notBefore: hence(-0.9), notAfter: hence(-0.5) });
+      await sayOcsp(byOcsp, { responder });
+      expect(await judged(byOcsp)).toMatchObject(differs);
+    });
   });
 });

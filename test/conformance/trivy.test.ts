@@ -14,6 +14,7 @@ import { ociManifest, pushBlob, pushManifest, type RegistryDescriptor } from '..
 import { makeKey } from '../fakes/publish.ts';
 import { type RealRegistry, startRealRegistry } from '../fakes/realRegistry.ts';
 import { partsOf, subjectOf } from '../unit/scans/fixtures.ts';
+import { asking } from '../unit/signatures/support.ts';
 import { startCosign } from './cosignTool.ts';
 import { databaseTime, files, pushIndexOf, pushRoot, type RootImage, startTrivy, type Trivy } from './trivyTool.ts';
 
@@ -242,7 +243,15 @@ async function createSigner(key: string): Promise<Signer> {
   const file = async () => ({ ok: false, fault: { code: 'CONFIG_INVALID', message: 'there is none', transient: false } }) as const;
   const trustRoots = createTrustRoots({ file, directory: join(folder, 'tuf'), log: console, clock: Date.now });
   const revoked = { digests: [], keys: [], identities: [] };
-  const created = await kind.create(entry, { file, layouts: createLayouts(client), registry: client, revoked, trustRoots, proving: createProving() });
+  const created = await kind.create(entry, {
+    file,
+    layouts: createLayouts(client),
+    registry: client,
+    revoked,
+    trustRoots,
+    proving: createProving(),
+    ...asking(),
+  });
   if (!created.ok) throw new Error(created.fault.message);
   return created.value;
 }

@@ -1,4 +1,4 @@
-import { type Scan, severities } from '../../domain/evidence.ts';
+import { type Scan, severities, type VerifiedSignature } from '../../domain/evidence.ts';
 import { formatReference } from '../../domain/image.ts';
 import { safeText } from '../../domain/text.ts';
 import type { Conclusion } from '../conclude.ts';
@@ -25,6 +25,7 @@ export function evidenceText({ image, looked }: VerifiedImage, conclusion: Concl
         return verified(`${signer}  (${kind}, ${layout}, ${by}, on the ${subject})`);
       }),
     ],
+    ['Failed, and only logged by the level of the signer', evidence.signatures.flatMap(failureLines)],
     ['Attestations', evidence.attestations.map(({ signer, predicateType }) => verified(`${signer}  ${predicateType}`))],
     ['Scans', evidence.scans.map(scanLine)],
     [
@@ -57,6 +58,12 @@ const always: ReadonlySet<string> = new Set(['Signatures', 'Scans']);
 
 function write({ word, style, rest }: Line, paint: Paint): string {
   return `  ${word === undefined ? '' : `${style === undefined ? word : paint(style, word)}  `}${safeText(rest, 2000)}`;
+}
+
+/** Checks that a signature did not pass and that its signer's level only logs: claims `failure.CHECK`, for each of `failures`. */
+function failureLines({ signer, claims }: VerifiedSignature): readonly Line[] {
+  const checks = (claims['failures'] ?? '').split(',').filter((check) => check !== '');
+  return checks.map((check) => ({ word: check, style: 'yellow', rest: `${signer}  ${claims[`failure.${check}`] ?? ''}` }));
 }
 
 function scanLine(scan: Scan): Line {

@@ -1,6 +1,7 @@
 import { createHash, type KeyObject, X509Certificate } from 'node:crypto';
 import { BitString } from 'asn1js';
 import * as pkijs from 'pkijs';
+import { type RevocationPlaces, readRevocationPlaces } from './revocation/places.ts';
 import { limits } from './terms.ts';
 
 /** An X.509 certificate, read by OpenSSL for its key and signature and by PKI.js for what OpenSSL does not show. */
@@ -9,6 +10,12 @@ export interface Certificate {
   readonly key: KeyObject;
   /** SHA-256 of the SubjectPublicKeyInfo, hex. */
   readonly keyId: string;
+  /** The content of its subjectPublicKey, which OCSP names keys by. */
+  readonly keyBits: Buffer;
+  /** OIDs of all its extensions. */
+  readonly extensions: ReadonlySet<string>;
+  /** The content of its serial number, as it is encoded. */
+  readonly serial: Buffer;
   /** Names as they are encoded: compared byte by byte. */
   readonly subject: Buffer;
   readonly issuer: Buffer;
@@ -20,10 +27,17 @@ export interface Certificate {
   readonly basicConstraints: { readonly critical: boolean; readonly ca: boolean; readonly pathLength: number | null } | null;
   readonly keyUsage: { readonly critical: boolean; has(use: KeyUse): boolean } | null;
   readonly extendedKeyUsage: { readonly critical: boolean; readonly purposes: readonly string[] } | null;
-  /** Whether it says where its revocation can be asked for: a CRL distribution point, or OCSP. */
-  readonly revocable: boolean;
+  /** Critical extensions that nobody here processes, by their OID: with one of them nobody knows what the certificate may be used for. */
+  readonly unprocessed: readonly string[];
+  /** Whether it limits the names of the certificates below it. */
+  readonly namesConstrained: boolean;
+  /** Where it says that its revocation can be asked for. */
+  readonly revocation: RevocationPlaces;
   isSignedBy(issuer: Certificate): boolean;
 }
+
+/** Extensions that are processed here and in chain.ts. Name constraints are not: a certificate that has them is refused, critical or not. */
+const processed: ReadonlySet<string> = new Set([pkijs.id_BasicConstraints, pkijs.id_KeyUsage, pkijs.id_ExtKeyUsage]);
 
 /** Bits of RFC 5280 section 4.2.1.3. */
 const keyUses = {
@@ -49,7 +63,6 @@ const soundSignatures: ReadonlySet<string> = new Set([
 ]);
 const pss = '1.2.840.113549.1.1.10';
 const sha2: ReadonlySet<string> = new Set(['2.16.840.1.101.3.4.2.1', '2.16.840.1.101.3.4.2.2', '2.16.840.1.101.3.4.2.3']);
-const ocsp = '1.3.6.1.5.5.7.48.1';
 
 /** Reads a certificate. Throws on what is none. */
 export function readCertificate(der: Buffer): Certificate {
@@ -67,6 +80,9 @@ export function readCertificate(der: Buffer): Certificate {
     keyId: createHash('sha256')
       .update(key.export({ type: 'spki', format: 'der' }))
       .digest('hex'),
+    keyBits: Buffer.from(parsed.subjectPublicKeyInfo.subjectPublicKey.valueBlock.valueHexView),
+    extensions: new Set(extensions.keys()),
+    serial: Buffer.from(parsed.serialNumber.valueBlock.valueHexView),
     subject: Buffer.from(parsed.subject.valueBeforeDecode),
     issuer: Buffer.from(parsed.issuer.valueBeforeDecode),
     notBefore: x509.validFromDate.getTime(),
@@ -75,7 +91,9 @@ export function readCertificate(der: Buffer): Certificate {
     basicConstraints: readBasicConstraints(extensions.get(pkijs.id_BasicConstraints)),
     keyUsage: readKeyUsage(extensions.get(pkijs.id_KeyUsage)),
     extendedKeyUsage: readExtendedKeyUsage(extensions.get(pkijs.id_ExtKeyUsage)),
-    revocable: extensions.has(pkijs.id_CRLDistributionPoints) || namesOcsp(extensions.get(pkijs.id_AuthorityInfoAccess)),
+    unprocessed: [...extensions.values()].filter(({ critical, extnID }) => critical && !processed.has(extnID)).map(({ extnID }) => extnID),
+    namesConstrained: extensions.has(pkijs.id_NameConstraints),
+    revocation: readRevocationPlaces(extensions.get(pkijs.id_AuthorityInfoAccess), extensions.get(pkijs.id_CRLDistributionPoints)),
     isSignedBy: (issuer) => x509.verify(issuer.key),
   };
 }
@@ -86,7 +104,8 @@ export function isLinked(chain: readonly Buffer[]): boolean {
   return read.every((each, i) => each.verify((read[i + 1] ?? each).publicKey));
 }
 
-function isSound({ algorithmId, algorithmParams }: pkijs.AlgorithmIdentifier): boolean {
+/** Whether a signature by this algorithm is still believed. */
+export function isSound({ algorithmId, algorithmParams }: pkijs.AlgorithmIdentifier): boolean {
   if (algorithmId !== pss) return soundSignatures.has(algorithmId);
   return sha2.has(new pkijs.RSASSAPSSParams({ schema: algorithmParams }).hashAlgorithm.algorithmId);
 }
@@ -117,11 +136,4 @@ function readExtendedKeyUsage(extension: pkijs.Extension | undefined): Certifica
   const value = extension.parsedValue;
   if (!(value instanceof pkijs.ExtKeyUsage)) throw new TypeError('extended key usage that can not be read');
   return { critical: extension.critical, purposes: value.keyPurposes };
-}
-
-function namesOcsp(extension: pkijs.Extension | undefined): boolean {
-  if (extension === undefined) return false;
-  const value = extension.parsedValue;
-  // What can not be read may name one.
-  return !(value instanceof pkijs.InfoAccess) || value.accessDescriptions.some(({ accessMethod }) => accessMethod === ocsp);
 }

@@ -1,3 +1,4 @@
+import { safeText } from '../../domain/text.ts';
 import type { Certificate, KeyUse } from './certificate.ts';
 
 export type Purpose = 'codeSigning' | 'timeStamping';
@@ -17,8 +18,8 @@ const smallestModulus = 2048;
 const smallestCurve: ReadonlySet<string> = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
 
 /**
- * What is wrong with a chain, in words; null when nothing is. Leaf first, each issued by the next, the last one by itself; only basic
- * constraints and the two kinds of key usage are looked at, as the specification demands, and no time.
+ * What is wrong with a chain, in words; null when nothing is. Leaf first, each issued by the next, the last one by itself; basic
+ * constraints and the two kinds of key usage are as the specification demands, and nothing else is critical. No time is looked at.
  * https://github.com/notaryproject/specifications/blob/v1.1.0/specs/signature-specification.md#certificate-requirements
  */
 export function findChainFault(chain: readonly Certificate[], purpose: Purpose): string | null {
@@ -26,7 +27,11 @@ export function findChainFault(chain: readonly Certificate[], purpose: Purpose):
   if (leaf === undefined) return 'it has no certificate';
   for (const [i, certificate] of chain.entries()) {
     const which = i === 0 ? 'the signing certificate' : i === chain.length - 1 ? 'the root certificate' : 'an intermediate certificate';
-    const wrong = issuedWrongly(chain, i) ?? weakKey(certificate) ?? (i === 0 ? wrongAsLeaf(certificate, purpose) : wrongAsAuthority(certificate, i - 1));
+    const wrong =
+      issuedWrongly(chain, i) ??
+      notUnderstood(certificate) ??
+      weakKey(certificate) ??
+      (i === 0 ? wrongAsLeaf(certificate, purpose) : wrongAsAuthority(certificate, i - 1));
     if (wrong !== null) return `${which} ${wrong}`;
   }
   return null;
@@ -46,7 +51,17 @@ export function isIssuedBy(certificate: Certificate, issuer: Certificate): boole
   return certificate.issuer.equals(issuer.subject) && certificate.isSignedBy(issuer);
 }
 
-function weakKey({ key }: Certificate): string | null {
+/**
+ * What a certificate demands and nobody here honours. RFC 5280 section 4.2: one with a critical extension that can't be processed is
+ * refused; so are name constraints, which would have to be applied to all names below, in whatever form they come.
+ */
+export function notUnderstood({ unprocessed: [first], namesConstrained }: Pick<Certificate, 'unprocessed' | 'namesConstrained'>): string | null {
+  if (namesConstrained) return 'has name constraints, which are not honoured here';
+  return first === undefined ? null : `has a critical extension that is not processed here (${safeText(first, 80)})`;
+}
+
+/** Why a key is not believed, whoever's it is. */
+export function weakKey({ key }: Pick<Certificate, 'key'>): string | null {
   const { modulusLength = 0, namedCurve = '' } = key.asymmetricKeyDetails ?? {};
   const strong = key.asymmetricKeyType === 'rsa' ? modulusLength >= smallestModulus : key.asymmetricKeyType === 'ec' && smallestCurve.has(namedCurve);
   return strong ? null : 'has a key of an unknown kind, or too short a one';

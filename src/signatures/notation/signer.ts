@@ -26,28 +26,40 @@ export interface NotationSignerSettings {
   readonly clock: () => number;
 }
 
+type Judged = Pick<Finds, 'signatures' | 'rejected' | 'faults' | 'holdsFor' | 'freshFor'>;
+
 /** A signer known by certificates of its authorities. */
 export function createNotationSigner(settings: NotationSignerSettings): Signer {
   const { name, kind, images, hash, trust, revokedDigests, registry, limits, clock } = settings;
   const matches = anyGlob(images);
 
-  const judge = async (attached: readonly Attached[], subject: Subject, trusted: Trust): Promise<Pick<Finds, 'signatures' | 'rejected'>> => {
+  const judge = async (attached: readonly Attached[], subject: Subject, trusted: Trust, signal: AbortSignal): Promise<Judged> => {
     const signatures: VerifiedSignature[] = [];
     const rejected: Rejection[] = [];
+    const faults: Fault[] = [];
+    const now = clock();
+    let [holdsFor, freshFor] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
     // The same envelope may lie in several repositories.
     for (const { blob, envelope } of new Map(attached.map((each) => [each.blob, each])).values()) {
       // What strangers attach may take milliseconds each: others get their turn in between.
       await setImmediate();
-      const verified = envelope.ok ? await verifyEnvelope(envelope.value, subject.manifest, trusted, clock()) : envelope;
-      if (envelope.ok && verified.ok) signatures.push(describe(envelope.value, verified.value, subject, trusted));
+      const verified = envelope.ok ? await verifyEnvelope(envelope.value, subject.manifest, trusted, clock(), signal) : envelope;
+      if (envelope.ok && verified.ok) {
+        signatures.push(describe(envelope.value, verified.value, subject, trusted));
+        const { until, changesAt } = verified.value;
+        if (until !== null) holdsFor = Math.min(holdsFor, until - now);
+        if (changesAt !== null) freshFor = Math.min(freshFor, changesAt - now);
+      } else if (!verified.ok && verified.fault.transient) faults.push(postpone(blob, verified.fault));
       else if (!verified.ok) rejected.push(refuse(blob, verified.fault));
     }
-    return { signatures, rejected };
+    return { signatures, rejected, faults, ...(Number.isFinite(holdsFor) ? { holdsFor } : {}), ...(Number.isFinite(freshFor) ? { freshFor } : {}) };
   };
 
   const refuse = (blob: Digest, { code, message }: Fault): Rejection => {
     return { stage: 'signatures', source: name, layout: 'notation', code, message: `the signature ${blob} does not count: ${message}` };
   };
+
+  const postpone = (blob: Digest, fault: Fault): Fault => ({ ...fault, message: `the signature ${blob} can not count now: ${fault.message}` });
 
   const describe = ({ attributes, signingAgent }: Envelope, verified: Verified, { manifest }: Subject, { level }: Trust): VerifiedSignature => ({
     signer: name,
@@ -93,8 +105,13 @@ export function createNotationSigner(settings: NotationSignerSettings): Signer {
         read.flatMap(({ attached }) => attached),
         subject,
         trust,
+        signal,
       );
-      return good({ ...noFinds, ...judged, faults: [...unread, ...read.flatMap(({ faults }) => faults)] });
+      const faults = [...judged.faults, ...unread, ...read.flatMap((each) => each.faults)];
+      const [postponed] = judged.faults;
+      // All that is there waits for somebody who does not answer: nothing was seen that is good, or not.
+      if (postponed !== undefined && judged.signatures.length === 0 && judged.rejected.length === 0) return { ok: false, fault: postponed };
+      return good({ ...noFinds, ...judged, faults });
     },
     // The Notary Project signs images; it has no attestations.
     attestations: async () => good(noFinds),

@@ -1,6 +1,6 @@
 import { bad, good, type Outcome } from '../../domain/fault.ts';
 import { type Certificate, readCertificate } from './certificate.ts';
-import { isIssuedBy } from './chain.ts';
+import { isIssuedBy, notUnderstood } from './chain.ts';
 
 const longestStore = 1024 * 1024;
 const mostCertificates = 256;
@@ -28,6 +28,9 @@ export function readTrustStore(bytes: Uint8Array, holds: 'signers' | 'timestampR
   for (const [i, [, , base64 = '']] of blocks.entries()) {
     const certificate = attempt(base64);
     if (certificate === null) return bad('CONFIG_INVALID', `certificate ${i + 1} of the trust store can not be read`);
+    // Said at once: it would be refused in every chain.
+    const demand = notUnderstood(certificate);
+    if (demand !== null) return bad('CONFIG_INVALID', `certificate ${i + 1} of the trust store ${demand}: no signature under it could count`);
     const isRoot = isIssuedBy(certificate, certificate);
     if (holds === 'timestampRoots' && !isRoot)
       return bad('CONFIG_INVALID', `certificate ${i + 1} of the timestamp trust store is no root: it is not signed by itself`);

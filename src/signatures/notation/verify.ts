@@ -6,12 +6,13 @@ import { algorithmOf } from './algorithm.ts';
 import { type Certificate, isLinked, readCertificate } from './certificate.ts';
 import { findChainFault } from './chain.ts';
 import type { Envelope } from './envelope.ts';
+import type { Checked, CheckRevocation } from './revocation/check.ts';
 import { type Attributes, hasIdentity, readSubject, type Subject } from './subject.ts';
 import { type Action, actions, type Check, type Level, payloadType, type StoreType, storeTypeOf } from './terms.ts';
-import { verifyTimestamp } from './timestamp.ts';
+import { findTime, type TimeTrust } from './time.ts';
 
 /** What a signer trusts. */
-export interface Trust {
+export interface Trust extends TimeTrust {
   readonly store: readonly Certificate[];
   readonly storeType: StoreType;
   /** null: whoever the store vouches for. */
@@ -19,10 +20,7 @@ export interface Trust {
   readonly level: Exclude<Level, 'skip'>;
   /** Instead of what the level says. */
   readonly revocation: Action | null;
-  /** Roots of timestamp authorities; null where no timestamp is asked for. */
-  readonly timestampRoots: readonly Certificate[] | null;
-  /** Whether a timestamp is asked for always, or only once a certificate has expired. */
-  readonly verifyTimestamp: 'always' | 'afterCertExpiry';
+  readonly checkRevocation: CheckRevocation;
   readonly revokedKeys: ReadonlySet<string>;
   readonly revokedIdentities: ReadonlySet<string>;
 }
@@ -42,21 +40,27 @@ export interface Verified {
   readonly annotations: Readonly<Record<string, string>>;
   /** What failed and was only to be logged, and why. */
   readonly failures: Readonly<Partial<Record<Check, string>>>;
+  /** Until when this signature counts at most, and when something else about it may change by itself. Milliseconds since the epoch; null: never. */
+  readonly until: number | null;
+  readonly changesAt: number | null;
 }
+
+/** Milliseconds after which is looked again at what could only be logged since nobody answered. */
+const lookAgainAfter = 60_000;
 
 /**
  * Verifies a signature, step by step: https://github.com/notaryproject/specifications/blob/v1.1.0/specs/trust-store-trust-policy.md#steps
- * SIGNER_MISMATCH when it is somebody else's, else SIGNATURE_INVALID.
+ * SIGNER_MISMATCH when it is somebody else's, REVOCATION_UNAVAILABLE when nobody can say whether it is revoked, else SIGNATURE_INVALID.
  */
-export async function verifyEnvelope(envelope: Envelope, target: Target, trust: Trust, now: number): Promise<Outcome<Verified>> {
+export async function verifyEnvelope(envelope: Envelope, target: Target, trust: Trust, now: number, signal: AbortSignal): Promise<Outcome<Verified>> {
   try {
-    return await verifySteps(envelope, target, trust, now);
+    return await verifySteps(envelope, target, trust, now, signal);
   } catch (cause) {
     return refuse('it can not be verified', cause);
   }
 }
 
-async function verifySteps(envelope: Envelope, target: Target, trust: Trust, now: number): Promise<Outcome<Verified>> {
+async function verifySteps(envelope: Envelope, target: Target, trust: Trust, now: number, signal: AbortSignal): Promise<Outcome<Verified>> {
   const trusted = envelope.chain.some((der) => trust.store.some((each) => each.der.equals(der)));
   // Nothing that a stranger wrote is looked at further: a chain is easily made.
   if (!trusted) return bad('SIGNER_MISMATCH', 'none of its certificates is in the trust store');
@@ -76,20 +80,40 @@ async function verifySteps(envelope: Envelope, target: Target, trust: Trust, now
   if (stranger !== null) return { ok: false, fault: stranger };
 
   const time = await findTime(envelope, chain, trust, now);
-  const failed: Readonly<Record<Check, Fault | null>> = {
-    expiry: hasExpired(envelope, now),
-    authenticTimestamp: time.fault,
-    revocation: isUnknown([...chain, ...time.chain]),
+  const checkRevocation = async (): Promise<Checked> => {
+    const [own, stamp] = await Promise.all([
+      trust.checkRevocation(chain, time.signedBefore, signal),
+      // Who is in possession of a timestamp authority's key makes every time: none of its own counts.
+      trust.checkRevocation(time.chain, null, signal),
+    ]);
+    const found = [own.fault, stamp.fault].flatMap((each) => (each === null ? [] : [each]));
+    const fault = found.find(({ code }) => code === 'SIGNATURE_INVALID') ?? found[0] ?? null;
+    return { fault, until: earliest([own.until, stamp.until, fault?.transient === true ? now + lookAgainAfter : null], now) };
   };
+  const checks: Readonly<Record<Check, () => Checked | Promise<Checked>>> = {
+    expiry: () => ({ fault: hasExpired(envelope, now), until: envelope.attributes.expiry }),
+    authenticTimestamp: () => ({ fault: time.fault, until: time.until }),
+    revocation: checkRevocation,
+  };
+  const ends: Record<'enforce' | 'log', (number | null)[]> = { enforce: [], log: [] };
   const failures: Partial<Record<Check, string>> = {};
   for (const check of ['expiry', 'authenticTimestamp', 'revocation'] as const) {
     const action = check === 'revocation' ? (trust.revocation ?? actions[trust.level].revocation) : actions[trust.level][check];
-    const found = failed[check];
-    if (found === null || action === 'skip') continue;
-    if (action === 'enforce') return { ok: false, fault: found };
-    failures[check] = found.message;
+    if (action === 'skip') continue;
+    const { fault, until } = await checks[check]();
+    ends[action].push(until);
+    if (fault === null) continue;
+    if (action === 'enforce') return { ok: false, fault };
+    failures[check] = fault.message;
   }
-  return good({ identity: subject.text, signedAt: time.signedAt, annotations: annotations.value, failures });
+  return good({
+    identity: subject.text,
+    signedAt: time.signedAt,
+    annotations: annotations.value,
+    failures,
+    until: earliest(ends.enforce, now),
+    changesAt: earliest(ends.log, now),
+  });
 }
 
 /** https://github.com/notaryproject/specifications/blob/v1.1.0/specs/signature-specification.md#payload */
@@ -115,51 +139,14 @@ function findStranger({ attributes }: Envelope, chain: readonly Certificate[], s
   return null;
 }
 
-interface FoundTime {
-  readonly fault: Fault | null;
-  readonly signedAt: number | null;
-  /** Of the timestamp authority. */
-  readonly chain: readonly Certificate[];
-}
-
-/** When it was signed, as far as somebody vouches for it, and whether all certificates were valid then; else they have to be valid now. */
-async function findTime({ attributes, timestamp, signature }: Envelope, chain: readonly Certificate[], trust: Trust, now: number): Promise<FoundTime> {
-  const unknown = (fault: Fault | null): FoundTime => ({ fault, signedAt: null, chain: [] });
-  if (attributes.scheme === 'notary.x509.signingAuthority') {
-    const at = attributes.signingTime;
-    const fault =
-      at > now
-        ? invalid('it was signed in the future')
-        : chain.every((each) => isValid(each, at, at))
-          ? null
-          : invalid('a certificate was not valid when it was signed');
-    return { fault, signedAt: at, chain: [] };
-  }
-  const validNow = chain.every((each) => isValid(each, now, now));
-  const asked = trust.timestampRoots !== null && (trust.verifyTimestamp === 'always' || chain.some(({ notAfter }) => now > notAfter));
-  if (trust.timestampRoots === null || !asked)
-    return unknown(validNow ? null : invalid('one of its certificates is not valid now, and no timestamp is asked for'));
-  if (timestamp === null) return unknown(invalid('it has no timestamp'));
-  const stamped = await verifyTimestamp(timestamp, signature, trust.timestampRoots).catch((cause: unknown) => refuse('its timestamp can not be read', cause));
-  if (!stamped.ok) return unknown(stamped.fault);
-  const { at, earliest, latest } = stamped.value;
-  if (earliest > now) return unknown(invalid('its timestamp is of the future'));
-  const fault = chain.every((each) => isValid(each, earliest, latest)) ? null : invalid('a certificate was not valid at the time of its timestamp');
-  return { fault, signedAt: at, chain: stamped.value.chain };
-}
-
-function isValid({ notBefore, notAfter }: Certificate, earliest: number, latest: number): boolean {
-  return notBefore <= earliest && latest <= notAfter;
-}
-
 function hasExpired({ attributes: { expiry } }: Envelope, now: number): Fault | null {
   return expiry !== null && expiry <= now ? invalid(`it expired at ${new Date(expiry).toISOString()}`) : null;
 }
 
-/** A certificate that names no place to ask can't be revoked; of all others nothing is known, since nobody is asked. A root answers for itself. */
-function isUnknown(chain: readonly Certificate[]): Fault | null {
-  const asked = chain.filter(({ revocable, subject, issuer }) => revocable && !subject.equals(issuer));
-  return asked.length === 0 ? null : invalid('a certificate may be revoked: it names a CRL or OCSP responder, and these are not asked');
+/** The next of several times; null where none is ahead. */
+function earliest(times: readonly (number | null)[], now: number): number | null {
+  const ahead = times.filter((each) => each !== null).filter((each) => each > now);
+  return ahead.length === 0 ? null : Math.min(...ahead);
 }
 
 function invalid(message: string): Fault {

@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, type webcrypto, X509Certificate } from 'node:crypto';
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
+import { GeneralName, GeneralSubtree, NameConstraints } from 'pkijs';
 
 export type KeyKind = 'p256' | 'p384' | 'p521' | 'rsa2048' | 'rsa3072' | 'rsa4096';
 type KeyPair = webcrypto.CryptoKeyPair;
@@ -101,4 +102,15 @@ export function chainPem(leaf: Issued): string {
 /** The extension that says where the list of revoked certificates is. */
 export function crlAt(url: string): x509.Extension {
   return new x509.CRLDistributionPointsExtension([url]);
+}
+
+/** An extension whose value says nothing. */
+export function unknownExtension(oid: string, critical: boolean): x509.Extension {
+  return new x509.Extension(oid, critical, new Uint8Array([5, 0]));
+}
+
+/** Limits the names that authorities below may certify to those of example.com. */
+export function constrainNames(critical: boolean): x509.Extension {
+  const permitted = new GeneralSubtree({ base: new GeneralName({ type: 2, value: 'example.com' }) });
+  return new x509.Extension('2.5.29.30', critical, new NameConstraints({ permittedSubtrees: [permitted] }).toSchema().toBER());
 }

@@ -78,6 +78,14 @@ describe('verify', () => {
     expect(code).toBe(1);
   });
 
+  it('shows what a signature did not pass where its signer only logs that', async () => {
+    const claims = { failures: 'expiry,revocation', 'failure.expiry': 'it expired yesterday', 'failure.revocation': 'its certificate was revoked' };
+    const { out } = await verify({ signatures: [{ ...signature, claims }] });
+    expect(out).toContain('only logged by the level of the signer');
+    expect(out).toContain('expiry  release  it expired yesterday\n  revocation  release  its certificate was revoked');
+    expect((await verify({ signatures: [signature] })).out).not.toContain('only logged');
+  });
+
   it('ends with 0 when one scan source of several evaluated every platform, and no signer is about the image', async () => {
     const { code, out } = await verify({ scans: [missing, { ...evaluated, source: 'harbor' }], platforms }, [], [scanLook]);
     expect(out).toContain('Good: no signer is asked about it, and every platform is scanned.');

@@ -12,6 +12,7 @@ describe('a fault', () => {
       'REGISTRY_UNAVAILABLE',
       'REGISTRY_RATE_LIMITED',
       'TRUST_ROOT_UNAVAILABLE',
+      'REVOCATION_UNAVAILABLE',
       'SCAN_PENDING',
       'POLICY_TIMEOUT',
       'DEADLINE_EXCEEDED',

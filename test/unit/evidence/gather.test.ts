@@ -182,6 +182,32 @@ describe('gathering evidence', () => {
     });
   });
 
+  it('lets go of a signature once what it rests on has ended, outage or not', async () => {
+    const world = setUp();
+    world.release.answer = good({ ...noFinds, signatures: [signatureBy('release')], holdsFor: 7_200_000 });
+    await world.gather();
+    world.release.answer = bad('REVOCATION_UNAVAILABLE', 'the OCSP responder is down');
+    world.time.now += 7_200_000;
+    expect(await world.gather()).toMatchObject({ signatures: [{ signer: 'release' }], lastKnownGood: [{ age: 7200 }] });
+    world.time.now += 1;
+    expect(await world.gather()).toMatchObject({ signatures: [], faults: [{ code: 'REVOCATION_UNAVAILABLE' }], dark: ['signatures'] });
+  });
+
+  it('looks again when something about a signature may have changed, and ahead of that', async () => {
+    const world = setUp();
+    world.release.answer = good({ ...noFinds, signatures: [signatureBy('release')], freshFor: 60_000 });
+    await world.gather();
+    world.time.now += 30_000;
+    await world.gather();
+    expect(world.release.looked).toBe(1);
+    world.time.now += 30_000;
+    await world.gather();
+    expect(world.release.looked).toBe(2);
+    world.release.answer = bad('REGISTRY_UNAVAILABLE', 'down');
+    world.time.now += 3_600_000;
+    expect((await world.gather()).signatures).toHaveLength(1);
+  });
+
   it('asks anew when the trust behind a source changes', async () => {
     const world = setUp();
     await world.gather();

@@ -16,7 +16,7 @@ import {
   signLegacy,
 } from '../../fakes/publish.ts';
 import { type FakeRegistry, startRegistry } from '../../fakes/registry.ts';
-import { lookWith, makeSigner, openRegistry, patience, proving, rootsOf, subjectOf } from './support.ts';
+import { asking, lookWith, makeSigner, openRegistry, patience, proving, rootsOf, subjectOf } from './support.ts';
 
 const key = makeKey();
 const other = makeKey();
@@ -211,6 +211,7 @@ describe('one look for all', () => {
       const signer: Outcome<Signer> = await signerKinds['cosign-key'].create(settings, {
         layouts,
         registry: openRegistry(),
+        ...asking(),
         trustRoots: rootsOf({}),
         proving,
         revoked: { digests: [], keys: [], identities: [] },

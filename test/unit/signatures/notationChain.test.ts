@@ -1,7 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { readCertificate } from '../../../src/signatures/notation/certificate.ts';
 import { findChainFault } from '../../../src/signatures/notation/chain.ts';
-import { crlAt, type Issued, type IssueOptions, issue, issueRoot, pemOf, uses } from '../../fakes/notation/authority.ts';
+import {
+  codeSigning,
+  constrainNames,
+  crlAt,
+  type Issued,
+  type IssueOptions,
+  issue,
+  issueRoot,
+  pemOf,
+  unknownExtension,
+  uses,
+} from '../../fakes/notation/authority.ts';
 
 const faultOf = (...chain: readonly Issued[]): string | null =>
   findChainFault(
@@ -45,5 +56,73 @@ describe('a chain', () => {
     expect(() => readCertificate(Buffer.alloc(17_000))).toThrow('too long');
     const twice = await issue({ issuer: root, extensions: [crlAt('http://a.example'), crlAt('http://b.example')] });
     expect(() => readCertificate(twice.der)).toThrow('an extension twice');
+  });
+
+  describe('is refused when a certificate demands what is not honoured:', () => {
+    const demand = (oid: string, critical = true): IssueOptions => ({ extensions: [unknownExtension(oid, critical)] });
+    const chains: readonly [string, (more: IssueOptions) => Promise<readonly Issued[]>][] = [
+      [
+        'the signing certificate',
+        async (more) => {
+          const root = await issueRoot();
+          return [await issue({ issuer: root, ...more }), root];
+        },
+      ],
+      [
+        'an intermediate certificate',
+        async (more) => {
+          const root = await issueRoot();
+          const middle = await middleOf(root, more);
+          return [await issue({ issuer: middle }), middle, root];
+        },
+      ],
+      [
+        'the root certificate',
+        async (more) => {
+          const root = await issueRoot(undefined, more);
+          return [await issue({ issuer: root }), root];
+        },
+      ],
+    ];
+
+    describe.each(chains)('%s', (which, make) => {
+      it('an unknown critical extension', async () => {
+        expect(faultOf(...(await make(demand('1.2.3.4'))))).toBe(`${which} has a critical extension that is not processed here (1.2.3.4)`);
+        expect(faultOf(...(await make(demand('1.2.3.4', false))))).toBeNull();
+      });
+
+      it.each([
+        ['a policy', '2.5.29.32'],
+        ['policy constraints', '2.5.29.36'],
+        ['an inhibited policy', '2.5.29.54'],
+        ['places of lists', '2.5.29.31'],
+        ['alternative names', '2.5.29.17'],
+      ])('%s, if critical', async (_name, oid) => {
+        expect(faultOf(...(await make(demand(oid))))).toContain(`(${oid})`);
+      });
+
+      it('name constraints, critical or not', async () => {
+        expect(faultOf(...(await make({ extensions: [constrainNames(true)] })))).toBe(`${which} has name constraints, which are not honoured here`);
+        expect(faultOf(...(await make({ extensions: [constrainNames(false)] })))).toBe(`${which} has name constraints, which are not honoured here`);
+      });
+    });
+  });
+
+  it('is refused for the uses, lengths and keys that the specification does not allow', async () => {
+    const root = await issueRoot();
+    const short = await issueRoot(undefined, { basic: { ca: true, pathLength: 0 } });
+    const middle = await middleOf(short);
+    expect(faultOf(await issue({ issuer: middle }), middle, short)).toContain('too many authorities below it');
+    expect(faultOf(await issue({ issuer: short }), short)).toBeNull();
+    const unmarked = await middleOf(root, { usage: { flags: uses.keyCertSign, critical: false } });
+    expect(faultOf(await issue({ issuer: unmarked }), unmarked, root)).toBe('an intermediate certificate has no critical key usage');
+    const listing = await middleOf(root, { usage: { flags: uses.cRLSign } });
+    expect(faultOf(await issue({ issuer: listing }), listing, root)).toContain('is not for signing certificates');
+    const plain = await middleOf(root, { basic: { ca: false } });
+    expect(faultOf(await issue({ issuer: plain }), plain, root)).toContain('not that of a certificate authority');
+    expect(faultOf(await issue({ issuer: root, basic: { ca: true } }), root)).toBe('the signing certificate is that of a certificate authority');
+    for (const purpose of ['2.5.29.37.0', '1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2', '1.3.6.1.5.5.7.3.4', '1.3.6.1.5.5.7.3.8', '1.3.6.1.5.5.7.3.9']) {
+      expect(faultOf(await issue({ issuer: root, extended: { purposes: [codeSigning, purpose] } }), root)).toContain('for another purpose');
+    }
   });
 });

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Outcome } from '../../../src/domain/fault.ts';
 import { type Signer, signerKinds } from '../../../src/signatures/index.ts';
 import { hasIdentity, parseIdentity, readSubject } from '../../../src/signatures/notation/subject.ts';
-import { type Issued, issue, issueRoot, pemOf } from '../../fakes/notation/authority.ts';
+import { constrainNames, type Issued, issue, issueRoot, pemOf, unknownExtension } from '../../fakes/notation/authority.ts';
 import { createNotation, identity, type NotationOptions } from './notationSupport.ts';
 import { openRegistry } from './support.ts';
 
@@ -42,8 +42,16 @@ describe('the settings', () => {
     ['an empty list of identities', { identities: [] }],
     ['* beside an identity', { identities: ['*', identity] }],
     ['an unknown type of store', { trustStoreType: 'tsa' }],
+    ['an address as the host of a responder', { revocationHosts: ['http://ocsp.example'] }],
+    ['a path there', { revocationHosts: ['ocsp.example/x'] }],
+    ['every host there', { revocationHosts: ['*'] }],
+    ['a user there', { revocationHosts: ['a@ocsp.example'] }],
   ])('refuse %s', (_, more) => {
     expect(parse(more).success).toBe(false);
+  });
+
+  it('take hosts of responders as registries are named', () => {
+    expect(parse({ revocationHosts: ['ocsp.example', 'crl.example:8080', '*.pki.example', '[::1]:80', '10.0.0.1'] }).success).toBe(true);
   });
 
   it('need neither store nor identities to skip', () => {
@@ -63,6 +71,17 @@ describe('the trust store', () => {
     );
     expect(await faultOf({}, { 'ca.pem': '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n' })).toContain(
       'certificate 1 of the trust store can not be read',
+    );
+  });
+
+  it('is refused with an authority under which nothing could count', async () => {
+    const demanding = await issueRoot(undefined, { extensions: [unknownExtension('1.2.3.4', true)] });
+    expect(await faultOf({}, { 'ca.pem': pemOf(root, demanding) })).toBe(
+      'CONFIG_INVALID: certificate 2 of the trust store has a critical extension that is not processed here (1.2.3.4): no signature under it could count',
+    );
+    const constrained = await issueRoot(undefined, { extensions: [constrainNames(true)] });
+    expect(await faultOf({ tsaTrustStoreFile: 'tsa.pem' }, { 'tsa.pem': pemOf(constrained) })).toContain(
+      'certificate 1 of the trust store has name constraints',
     );
   });
 
@@ -135,6 +154,7 @@ describe('the hash of trust', () => {
       trustOf({ tsaTrustStoreFile: 'ca.pem' }),
       trustOf({ tsaTrustStoreFile: 'ca.pem', verifyTimestamp: 'afterCertExpiry' }),
       trustOf({ revocation: 'log' }),
+      trustOf({ revocationHosts: ['ocsp.example'] }),
       trustOf({}, { revoked: { keys: ['a'.repeat(64)] } }),
       trustOf({}, { revoked: { digests: [`sha256:${'a'.repeat(64)}`] } }),
       trustOf({}, { revoked: { identities: ['O=Partner'] } }),

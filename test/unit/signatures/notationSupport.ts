@@ -3,9 +3,9 @@ import { bad, good, type Outcome } from '../../../src/domain/fault.ts';
 import { ownAccess, type Registry } from '../../../src/domain/registry.ts';
 import { createLayouts, createProving, type Signer, type SignerKind, signerKinds } from '../../../src/signatures/index.ts';
 import { type Issued, issue, issueRoot, pemOf } from '../../fakes/notation/authority.ts';
-import { type EnvelopeOptions, envelopeOf, type Format, pushSignature } from '../../fakes/notation/sign.ts';
+import { type EnvelopeOptions, envelopeOf, type Format, jws, pushSignature } from '../../fakes/notation/sign.ts';
 import { type ImageOptions, type PublishedImage, publishImage } from '../../fakes/publish.ts';
-import { lookWith, subjectOf } from './support.ts';
+import { asking, lookWith, patience, subjectOf } from './support.ts';
 
 export interface NotationOptions {
   readonly files?: Readonly<Record<string, string>>;
@@ -25,6 +25,7 @@ export function createNotation(
     layouts: createLayouts(registry),
     registry,
     proving: createProving(),
+    ...asking(),
     trustRoots: { open: async () => bad('INTERNAL', 'no signature of the Notary Project needs one') },
     revoked: { digests: revoked.digests ?? [], keys: revoked.keys ?? [], identities: revoked.identities ?? [] },
     async file(path) {
@@ -53,17 +54,13 @@ export interface Scene {
   readonly root: Issued;
   readonly leaf: Issued;
   publish(more?: Partial<ImageOptions>): Promise<PublishedImage>;
+  publishSigned(leaf: Issued): Promise<PublishedImage>;
   /** Publishes an image with one signature, and looks at it. */
-  lookAt(
-    signer: Signer,
-    format: Format,
-    options?: EnvelopeOptions & {
-      readonly leaf?: Issued;
-      readonly target?: object;
-      readonly manifest?: object;
-    },
-  ): Promise<Finds>;
+  outcomeOf(signer: Signer, format: Format, options?: SignOptions): Promise<Outcome<Finds>>;
+  lookAt(signer: Signer, format: Format, options?: SignOptions): Promise<Finds>;
 }
+
+type SignOptions = EnvelopeOptions & { readonly leaf?: Issued; readonly target?: object; readonly manifest?: object };
 
 let count = 0;
 
@@ -74,17 +71,20 @@ export async function makeScene(origin: string): Promise<Scene> {
     count += 1;
     return publishImage({ registry: origin, repository: 'acme/web', content: `image ${count}`, ...more });
   };
+  const publishWith = async (format: Format, { leaf: by = leaf, target, manifest = {}, ...options }: SignOptions): Promise<PublishedImage> => {
+    const image = await publish();
+    const { mediaType, digest, size } = image.descriptor;
+    const envelope = await envelopeOf(format, by, { mediaType, digest, size, ...target }, options);
+    await pushSignature(image.place, image.descriptor, envelope, format, manifest);
+    return image;
+  };
   return {
     root,
     leaf,
     publish,
-    async lookAt(signer, format, { leaf: by = leaf, target, manifest = {}, ...options } = {}) {
-      const image = await publish();
-      const { mediaType, digest, size } = image.descriptor;
-      const envelope = await envelopeOf(format, by, { mediaType, digest, size, ...target }, options);
-      await pushSignature(image.place, image.descriptor, envelope, format, manifest);
-      return lookWith(signer, subjectOf(image));
-    },
+    publishSigned: (by) => publishWith(jws, { leaf: by }),
+    outcomeOf: async (signer, format, options = {}) => signer.look(subjectOf(await publishWith(format, options)), patience()),
+    lookAt: async (signer, format, options = {}) => lookWith(signer, subjectOf(await publishWith(format, options))),
   };
 }
 

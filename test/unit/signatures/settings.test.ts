@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../../src/domain/fault.ts';
 import { createLayouts, type Signer, signerKinds } from '../../../src/signatures/index.ts';
 import { makeKey } from '../../fakes/publish.ts';
-import { filesOf, openRegistry, proving, rootsOf } from './support.ts';
+import { asking, filesOf, openRegistry, proving, rootsOf } from './support.ts';
 
 const { settings, create } = signerKinds['cosign-key'];
 const { publicPem, privatePem } = makeKey();
@@ -13,6 +13,7 @@ function make(more: object, files: Readonly<Record<string, string>> = {}, revoke
   return create(settings.parse({ ...entry, ...more }), {
     layouts: createLayouts(openRegistry()),
     registry: openRegistry(),
+    ...asking(),
     trustRoots: rootsOf(files),
     proving,
     revoked: { digests: [], keys: revoked, identities: [] },

@@ -4,7 +4,8 @@ import { bad, good, type Outcome } from '../../../src/domain/fault.ts';
 import type { Repository } from '../../../src/domain/image.ts';
 import type { Log } from '../../../src/domain/log.ts';
 import { ownAccess, type Registry } from '../../../src/domain/registry.ts';
-import { createRegistry } from '../../../src/registry/index.ts';
+import { createFacts } from '../../../src/evidence/cache.ts';
+import { createOutbound, createRegistry } from '../../../src/registry/index.ts';
 import {
   createLayouts,
   createProving,
@@ -13,6 +14,7 @@ import {
   type Proving,
   type Signer,
   type SignerKind,
+  type SignerParts,
   signerKinds,
   type TrustRoots,
 } from '../../../src/signatures/index.ts';
@@ -44,12 +46,21 @@ export async function makeSigner(
     layouts: createLayouts(registry, more.limits),
     registry,
     proving: more.proving ?? proving,
+    ...asking(),
     trustRoots: more.trustRoots ?? rootsOf(more.files ?? {}),
     revoked: { digests: more.revoked?.digests ?? [], keys: more.revoked?.keys ?? [], identities: more.revoked?.identities ?? [] },
     file: filesOf(more.files ?? {}),
   });
   if (!signer.ok) throw new Error(signer.fault.message);
   return signer.value;
+}
+
+/** What signers ask others with, and keep what they were told. */
+export function asking(): Pick<SignerParts, 'outbound' | 'facts'> {
+  return {
+    outbound: createOutbound().ask,
+    facts: createFacts({ entries: 100, askFor: 20_000, lastKnownGoodFor: 86_400_000, asking: 50 }, Date.now),
+  };
 }
 
 /** Files that a configuration might name. */
