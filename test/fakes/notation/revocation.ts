@@ -87,6 +87,8 @@ export interface OcspOptions {
   readonly hash?: 'SHA-1' | 'SHA-256';
   readonly idHash?: 'SHA-1' | 'SHA-256';
   readonly byKey?: boolean;
+  /** Whose certificate it is said to be. */
+  readonly idIssuer?: Issued;
   readonly extensions?: readonly pkijs.Extension[];
   /** How often the same is said. */
   readonly times?: number;
@@ -101,7 +103,10 @@ export async function makeOcspAnswer(certificate: Issued, issuer: Issued, option
     responder = issuer,
     times = 1,
   } = options;
-  const certID = await pkijs.CertID.create(parse(certificate), { hashAlgorithm: options.idHash ?? 'SHA-1', issuerCertificate: parse(issuer) });
+  const certID = await pkijs.CertID.create(parse(certificate), {
+    hashAlgorithm: options.idHash ?? 'SHA-1',
+    issuerCertificate: parse(options.idIssuer ?? issuer),
+  });
   const singleExtensions = [...(options.invalidFrom === undefined ? [] : [invalidityDate(options.invalidFrom)]), ...(options.extensions ?? [])];
   const single = (): pkijs.SingleResponse =>
     new pkijs.SingleResponse({
@@ -153,6 +158,17 @@ function parse({ der }: Issued): pkijs.Certificate {
 /** The extension that says who answers for a certificate. */
 export function ocspAt(...urls: readonly string[]): x509.Extension {
   return new x509.AuthorityInfoAccessExtension({ ocsp: urls.map((url) => new x509.GeneralName('url', url)) });
+}
+
+/** The extension that says where a list is that is by somebody else, or for some reasons only. */
+export function partialCrlAt(url: string, kind: 'indirect' | 'reasons'): x509.Extension {
+  const { subject } = new pkijs.Certificate();
+  const more =
+    kind === 'indirect'
+      ? { cRLIssuer: [new pkijs.GeneralName({ type: 4, value: subject })] }
+      : { reasons: new asn1js.BitString({ valueHex: new Uint8Array([0x40]).buffer, unusedBits: 6 }) };
+  const point = new pkijs.DistributionPoint({ distributionPoint: [new pkijs.GeneralName({ type: 6, value: url })], ...more });
+  return new x509.Extension(pkijs.id_CRLDistributionPoints, false, new pkijs.CRLDistributionPoints({ distributionPoints: [point] }).toSchema().toBER());
 }
 
 /** A server's part: what it gives for a request of this kind. */

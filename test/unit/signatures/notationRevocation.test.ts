@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Finds } from '../../../src/domain/evidence.ts';
 import type { Registry } from '../../../src/domain/registry.ts';
 import type { Signer } from '../../../src/signatures/index.ts';
-import { codeSigning, crlAt, type Issued, type IssueOptions, issue, issueRoot, uses } from '../../fakes/notation/authority.ts';
+import { codeSigning, crlAt, type Issued, type IssueOptions, issue, issueRoot, unknownExtension, uses } from '../../fakes/notation/authority.ts';
 import {
   deltaIndicator,
   extension,
@@ -11,12 +11,13 @@ import {
   makeOcspAnswer,
   type OcspOptions,
   ocspAt,
+  partialCrlAt,
   type RevocationServer,
   refuseOcsp,
   scope,
   serveRevocation,
 } from '../../fakes/notation/revocation.ts';
-import { type EnvelopeOptions, jws } from '../../fakes/notation/sign.ts';
+import { type EnvelopeOptions, expiry, jws, scheme } from '../../fakes/notation/sign.ts';
 import { makeTimestampAuthority, type TimestampAuthority } from '../../fakes/notation/timestamps.ts';
 import { type FakeRegistry, startRegistry } from '../../fakes/registry.ts';
 import { makeScene, type Scene, subjectIn, trusting } from './notationSupport.ts';
@@ -159,6 +160,12 @@ describe('nobody who can tell', () => {
     ['an answer of the future', () => sayOcsp(byOcsp, { thisUpdate: hence(0.5), nextUpdate: hence(1) }), 'is of the future'],
     ['an answer that could be of any time', () => sayOcsp(byOcsp, { nextUpdate: null }), 'does not say until when'],
     ['an answer about another certificate', () => sayOcsp(byCrl), 'is about another certificate'],
+    [
+      'an answer about one of that number by another authority',
+      async () => sayOcsp(byOcsp, { idIssuer: await issueRoot('CN=Other, O=Other') }),
+      'about another',
+    ],
+    ['an answer about one of that number by another key', async () => sayOcsp(byOcsp, { idIssuer: await issueRoot() }), 'about another'],
     ['two answers about it', () => sayOcsp(byOcsp, { times: 2 }), 'more than one thing'],
     ['an answer signed with SHA-1', () => sayOcsp(byOcsp, { hash: 'SHA-1' }), 'is not signed'],
     ['an answer by a key that is not the one it names', () => sayOcsp(byOcsp, { signedBy: byCrl }), 'is not signed'],
@@ -214,7 +221,7 @@ describe('nobody who can tell', () => {
   it('is a server that is not there', async () => {
     await server.close();
     expect(await outcomeOf(byBoth)).toMatch(
-      /^REVOCATION_UNAVAILABLE, for now: .*may be revoked: the OCSP responder \S+: .*could not be reached.*; the CRL server/,
+      /^REVOCATION_UNAVAILABLE, for now: .*may be revoked: the OCSP responder \S+ could not be reached.*; the CRL server /,
     );
   });
 
@@ -224,6 +231,28 @@ describe('nobody who can tell', () => {
     expect(outcome).toMatch(/^REVOCATION_UNAVAILABLE: the signature .* revocationHosts does not name it/);
     expect(await outcomeOf(byOcsp, signerAt('strict', { revocationHosts: ['*.example', '127.0.0.1'] }))).toContain('does not name it');
     expect(server.asked).toEqual([]);
+  });
+
+  it.each(['indirect', 'reasons'] as const)('is a list that can not tell all: %s', async (kind) => {
+    server.say('crl', await makeCrl(scene.root));
+    const leaf = await issue({ issuer: scene.root, extensions: [partialCrlAt(server.crl, kind)] });
+    expect(await outcomeOf(leaf)).toContain('names no server that can be asked');
+    expect(server.asked).toEqual([]);
+  });
+
+  it('is the fifth of the places that a certificate names', async () => {
+    const leaf = await issue({ issuer: scene.root, extensions: [ocspAt(...[1, 2, 3, 4].map((i) => `http://127.0.0.1:${i}/`), server.ocsp)] });
+    await sayOcsp(leaf);
+    expect(await outcomeOf(leaf)).toContain('may be revoked');
+    expect(server.asked).toEqual([]);
+  });
+
+  it('of one certificate does not hide that another one is revoked', async () => {
+    const subject = 'CN=Middle, O=Partner, ST=WA, C=US';
+    const authority = { basic: { ca: true }, usage: { flags: uses.keyCertSign } };
+    const middle = await issue({ subject, issuer: scene.root, ...authority, extensions: [crlAt(server.crl)] });
+    server.say('crl', await makeCrl(scene.root, { revoked: [{ certificate: middle }] }));
+    expect(await outcomeOf(await issue({ issuer: middle, extensions: [ocspAt(server.ocsp)] }))).toMatch(/^SIGNATURE_INVALID: .*CN=Middle was revoked/);
   });
 
   it('is a place that can not be asked over HTTP', async () => {
@@ -255,6 +284,7 @@ describe('a responder', () => {
     ['that is for no signatures', async () => ({ responder: await responder({ usage: { flags: uses.keyAgreement } }) }), 'not for digital signatures'],
     ['that has expired', async () => ({ responder: await responder({ notBefore: hence(-2), notAfter: hence(-1) }) }), 'is not valid now'],
     ['that may be revoked itself', async () => ({ responder: await responder({ extensions: [crlAt('http://crl.example')] }) }), 'may itself be revoked'],
+    ['that demands something unknown', async () => ({ responder: await responder({ extensions: [unknownExtension('1.2.3.4', true)] }) }), '(1.2.3.4)'],
     ['that another authority appointed', async () => ({ responder: await responder({ issuer: await issueRoot() }) }), 'did not appoint'],
     ['that shows no certificate', async () => ({ responder: await responder(), certificates: [] }), 'did not show its certificate'],
     ['that is the certificate itself', async () => ({ responder: byOcsp }), 'not for signing such answers'],
@@ -262,6 +292,13 @@ describe('a responder', () => {
     await sayOcsp(byOcsp, await options());
     expect(await outcomeOf(byOcsp)).toContain(why);
   });
+});
+
+it('a responder whose own revocation nobody shall ask for may answer, whatever it names', async () => {
+  const extensions = [crlAt('http://crl.example'), unknownExtension('1.3.6.1.5.5.7.48.1.5', false)];
+  const responder = await issue({ issuer: scene.root, extended: { purposes: [ocspSigning] }, extensions });
+  await sayOcsp(byOcsp, { responder });
+  expect(await outcomeOf(byOcsp)).toBe('counts');
 });
 
 describe('what is done about it', () => {
@@ -337,6 +374,43 @@ describe('an answer', () => {
     expect(server.asked).toEqual(['ocsp GET']);
     await server.close();
     expect(await outcomeOf(byOcsp, Promise.resolve(signer))).toBe('counts');
+  });
+
+  it('is one list for all the certificates that it is about', async () => {
+    const other = await issue({ issuer: scene.root, extensions: [crlAt(server.crl)] });
+    server.say('crl', await makeCrl(scene.root));
+    const signer = await signerAt('strict');
+    const images = await Promise.all([byCrl, other].map((leaf) => scene.publishSigned(leaf)));
+    await Promise.all(images.map((image) => signer.look(subjectIn(image), patience())));
+    expect(await outcomeOf(await issue({ issuer: scene.root, extensions: [crlAt(server.crl)] }), Promise.resolve(signer))).toBe('counts');
+    expect(server.asked).toEqual(['crl GET']);
+  });
+
+  it('that says nothing is not kept', async () => {
+    const signer = signerAt('strict');
+    server.say('crl', Buffer.from('garbage'));
+    expect(await outcomeOf(byCrl, signer)).toContain('can not be read');
+    server.say('crl', await makeCrl(scene.root));
+    expect(await outcomeOf(byCrl, signer)).toBe('counts');
+  });
+
+  it('is not waited for again at once where a server could not be reached', async () => {
+    const signer = signerAt('strict');
+    server.say('ocsp', (request) => request.socket.destroy());
+    expect(await outcomeOf(byOcsp, signer)).toContain('could not be reached');
+    expect(await outcomeOf(byOcsp, signer)).toContain('could not be reached');
+    expect(server.asked).toEqual(['ocsp GET']);
+  });
+
+  it('is not the only thing that ends: so do a signature that expires, and a certificate', async () => {
+    const holdsFor = async (options: Parameters<Scene['outcomeOf']>[2]): Promise<number> => {
+      const outcome = await scene.outcomeOf(await signerAt('strict'), jws, options);
+      return outcome.ok ? (outcome.value.holdsFor ?? Number.POSITIVE_INFINITY) / day : 0;
+    };
+    expect(await holdsFor({ header: { crit: [scheme, expiry], [expiry]: hence(3) } })).toBeCloseTo(3, 1);
+    expect(await holdsFor({ leaf: await issue({ issuer: scene.root, notAfter: hence(2) }) })).toBeCloseTo(2, 1);
+    await sayOcsp(byOcsp, { nextUpdate: hence(90) });
+    expect(await holdsFor({ leaf: byOcsp })).toBeCloseTo(30, 1);
   });
 
   it('bounds how long what rests on it holds', async () => {
