@@ -26,6 +26,8 @@ export interface CrlOptions {
   readonly extensions?: readonly pkijs.Extension[];
   /** Instead of the authority's own name. */
   readonly issuer?: Issued;
+  /** OID of the algorithm that is named within what is signed, instead of the one it is signed with. */
+  readonly namedAlgorithm?: string;
 }
 
 /** A list of revoked certificates as an authority signs it. */
@@ -41,6 +43,7 @@ export async function makeCrl(authority: Issued, options: CrlOptions = {}): Prom
     ...(revoked.length === 0 ? {} : { revokedCertificates: revoked.map(entry) }),
   });
   await crl.sign(authority.keys.privateKey, options.hash ?? 'SHA-256');
+  if (options.namedAlgorithm !== undefined) await signAnew(crl, authority, options.namedAlgorithm);
   return Buffer.from(crl.toSchema(true).toBER());
 
   function entry({ certificate, at = thisUpdate, invalidFrom, extensions: more = [] }: RevokedEntry): pkijs.RevokedCertificate {
@@ -51,6 +54,14 @@ export async function makeCrl(authority: Issued, options: CrlOptions = {}): Prom
       crlEntryExtensions: new pkijs.Extensions({ extensions: own }),
     });
   }
+}
+
+async function signAnew(crl: pkijs.CertificateRevocationList, { keys }: Issued, algorithmId: string): Promise<void> {
+  crl.signature = new pkijs.AlgorithmIdentifier({ algorithmId });
+  const [signed] = crl.toSchema(true).valueBlock.value;
+  crl.tbsView = new Uint8Array(signed?.toBER() ?? []);
+  const signature = await pkijs.getCrypto(true).signWithPrivateKey(crl.tbsView, keys.privateKey, { algorithm: { name: 'ECDSA', hash: 'SHA-256' } });
+  crl.signatureValue = new asn1js.BitString({ valueHex: signature });
 }
 
 export function extension(extnID: string, value: asn1js.BaseBlock, critical = false): pkijs.Extension {

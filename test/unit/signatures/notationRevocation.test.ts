@@ -136,6 +136,10 @@ describe('a certificate whose revocation can be asked for', () => {
     expect(await outcomeOf(leaf)).toBe('counts');
     server.say('crl', await makeCrl(scene.root, { revoked: [{ certificate: middle }] }));
     expect(await outcomeOf(leaf)).toMatch(/the certificate \S+,CN=Middle was revoked/);
+    server.say('crl', await makeCrl(scene.root, { extensions: [scope({ onlyContainsUserCerts: true })] }));
+    expect(await outcomeOf(leaf)).toContain('other kinds of certificates');
+    server.say('crl', await makeCrl(scene.root, { extensions: [scope({ onlyContainsCACerts: true })] }));
+    expect(await outcomeOf(leaf)).toBe('counts');
   });
 
   it('that names a root as its own place of asking is not asked about', async () => {
@@ -184,6 +188,11 @@ describe('nobody who can tell', () => {
     ['a list by another key of the same name', async () => makeCrl(await issueRoot()), 'is not signed by the issuer'],
     ['a list in the name of the authority', () => makeCrl(byOcsp, { issuer: scene.root }), 'is not signed by the issuer'],
     ['a list signed with SHA-1', () => makeCrl(scene.root, { hash: 'SHA-1' }), 'is not signed'],
+    [
+      'a list that names another algorithm than it is signed with',
+      () => makeCrl(scene.root, { namedAlgorithm: '1.2.840.10045.4.3.3' }),
+      'names two algorithms',
+    ],
     ['an expired list', () => makeCrl(scene.root, { thisUpdate: hence(-2), nextUpdate: hence(-1) }), 'held until'],
     ['a list of the future', () => makeCrl(scene.root, { thisUpdate: hence(0.5) }), 'is of the future'],
     ['a list that could be of any time', () => makeCrl(scene.root, { nextUpdate: null }), 'does not say until when'],
