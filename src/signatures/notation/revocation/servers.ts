@@ -13,7 +13,7 @@ export interface ServerParts {
 }
 
 /** Milliseconds and bytes for one answer, and milliseconds for all that is asked about one certificate. */
-const ocspLimits = { timeout: 2_000, longest: 64 * 1024 };
+const ocspLimits = { timeout: 3_000, longest: 64 * 1024 };
 const crlLimits = { timeout: 5_000, longest: 16 * 1024 * 1024 };
 const allWithin = 12_000;
 /** Milliseconds for which a server that did not answer is left alone. */
