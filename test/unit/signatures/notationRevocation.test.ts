@@ -395,6 +395,14 @@ describe('an answer', () => {
     expect(server.asked).toEqual(['crl GET']);
   });
 
+  it('is one list for certificates that are asked about at the same time', async () => {
+    const authority = { basic: { ca: true }, usage: { flags: uses.keyCertSign } };
+    const middle = await issue({ subject: 'CN=Middle, O=Partner', issuer: scene.root, ...authority, extensions: [crlAt(server.crl)] });
+    server.say('crl', await makeCrl(scene.root));
+    expect(await outcomeOf(await issue({ issuer: middle, extensions: [crlAt(server.crl)] }))).toContain('is by another authority');
+    expect(server.asked).toEqual(['crl GET']);
+  });
+
   it('that says nothing is not kept', async () => {
     const signer = signerAt('strict');
     server.say('crl', Buffer.from('garbage'));
