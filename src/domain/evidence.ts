@@ -20,6 +20,8 @@ export interface PlatformImage {
   readonly created: string | null;
   readonly user: string | null;
   readonly labels: Readonly<Record<string, string>>;
+  /** Those of the platform's own manifest that name its base image: what its builder says. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 /** Content that evidence is looked for: a digest in a repository, already read. */
@@ -78,6 +80,8 @@ export interface ScanFinding {
   readonly severities: Readonly<Record<string, Severity>>;
   /** Trivy's: fixed, affected, will_not_fix, end_of_life, fix_deferred, under_investigation, unknown. */
   readonly status: string;
+  /** When the vulnerability was made public, by the scanner's database, RFC 3339; null where the report does not say. */
+  readonly published: string | null;
   readonly suppressed: { readonly by: string; readonly reason: string } | null;
 }
 

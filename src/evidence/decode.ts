@@ -36,7 +36,7 @@ const manifest: z.ZodType<Manifest> = z.strictObject({
 });
 
 const platforms: z.ZodType<readonly PlatformImage[]> = z.array(
-  z.strictObject({ platform: text, digest, imageId: digest, created: optionalText, user: optionalText, labels: texts }),
+  z.strictObject({ platform: text, digest, imageId: digest, created: optionalText, user: optionalText, labels: texts, annotations: texts }),
 );
 
 const signature: z.ZodType<VerifiedSignature> = z.strictObject({
@@ -91,6 +91,7 @@ const scan: z.ZodType<Scan> = z.discriminatedUnion('state', [
         severity,
         severities: z.record(text, severity),
         status: text,
+        published: optionalText,
         suppressed: z.strictObject({ by: text, reason: text }).nullable(),
       }),
     ),

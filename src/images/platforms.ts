@@ -48,5 +48,11 @@ async function readPlatform(
   const read = readImageConfig(bytes.value, config.mediaType);
   if (!read.ok) return bad(read.fault.code, `the configuration of ${repositoryName(repository)}@${manifest.digest} ${read.fault.message}`);
   const { platform: configured, ...described } = read.value;
-  return good({ platform: platform ?? configured ?? 'unknown', digest: manifest.digest, imageId: config.digest, ...described });
+  return good({
+    platform: platform ?? configured ?? 'unknown',
+    digest: manifest.digest,
+    imageId: config.digest,
+    ...described,
+    annotations: manifest.annotations,
+  });
 }

@@ -96,13 +96,14 @@ function evidenceJson(evidence: Evidence): EvidenceJson {
   // Fields are picked one by one: an object may carry more than its type says, such as a fault its cause.
   const faults = evidence.faults.map(({ stage, source, code, message, transient }: StageFault) => ({ stage, source, code, message, transient }));
   const lastKnownGood = evidence.lastKnownGood.map(({ stage, source, age }) => ({ stage, source, age }));
-  const platforms = evidence.platforms.map(({ platform, digest, imageId, created, user, labels }) => ({
+  const platforms = evidence.platforms.map(({ platform, digest, imageId, created, user, labels, annotations }) => ({
     platform,
     digest,
     imageId,
     created,
     user,
     labels,
+    annotations,
   }));
   const rejected = evidence.rejected.map(({ stage, source, layout, code, message }) => ({ stage, source, layout, code, message }));
   const json: EvidenceJson = {
@@ -145,7 +146,7 @@ function pickScan(scan: Scan): Scan {
 }
 
 function pickFinding(finding: ScanFinding): ScanFinding {
-  const { id, package: name, purl, installed, fixed, severity, severities, status, suppressed } = finding;
+  const { id, package: name, purl, installed, fixed, severity, severities, status, published, suppressed } = finding;
   return {
     id,
     package: name,
@@ -155,6 +156,7 @@ function pickFinding(finding: ScanFinding): ScanFinding {
     severity,
     severities,
     status,
+    published,
     suppressed: suppressed === null ? null : { by: suppressed.by, reason: suppressed.reason },
   };
 }

@@ -13,6 +13,7 @@ const finding = {
   severity: 'CRITICAL',
   severities: { nvd: 'CRITICAL' },
   status: 'fixed',
+  published: '2026-01-01T00:00:00Z',
   suppressed: null,
 } as const;
 
@@ -38,7 +39,17 @@ const scans: readonly Scan[] = [
 ];
 
 const full: Evidence = {
-  platforms: [{ platform: 'linux/amd64', digest, imageId: digest, created: '2026-01-01T00:00:00Z', user: '65532', labels: { version: '1' } }],
+  platforms: [
+    {
+      platform: 'linux/amd64',
+      digest,
+      imageId: digest,
+      created: '2026-01-01T00:00:00Z',
+      user: '65532',
+      labels: { version: '1' },
+      annotations: { version: '1' },
+    },
+  ],
   signatures: [
     {
       signer: 'release',

@@ -35,8 +35,9 @@ const platform = z.strictObject({
   digest: z.string(),
   imageId: z.string().describe('Digest of the image configuration'),
   created: nullableString,
-  user: nullableString,
-  labels: stringMap,
+  user: nullableString.describe('As the image configuration has it: what the container runs as, unless its Pod says otherwise'),
+  labels: stringMap.describe('Of the image configuration'),
+  annotations: stringMap.describe("Of the platform's own manifest; only org.opencontainers.image.base.name and base.digest are kept"),
 });
 
 const signature = z
@@ -73,6 +74,7 @@ const finding = z.strictObject({
   severity: z.enum(severities),
   severities: z.record(z.string(), z.enum(severities)),
   status: z.string(),
+  published: nullableString.describe('When the vulnerability was made public, RFC 3339; null where the report does not say'),
   suppressed: z.strictObject({ by: z.string(), reason: z.string() }).nullable(),
 });
 

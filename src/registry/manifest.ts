@@ -28,8 +28,11 @@ const schema1: ReadonlySet<string> = new Set([
 const manifestKeys = knownKeys('schemaVersion', 'mediaType', 'artifactType', 'config', 'layers', 'manifests', 'subject', 'annotations');
 const descriptorKeys = knownKeys('mediaType', 'digest', 'size', 'artifactType', 'annotations', 'platform', 'urls', 'data');
 
-/** Annotations that somebody reads: those of cosign, of manifests and layers. Manifests are kept in memory, so the others are dropped. */
-const readAnnotations = /^dev\.(sigstore|cosignproject)\./;
+/**
+ * Annotations that somebody reads: those of cosign, of manifests and layers, and those that name an image's base
+ * (https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md). Manifests are kept in memory, so the others are dropped.
+ */
+const readAnnotations = /^(dev\.(sigstore|cosignproject)\.|org\.opencontainers\.image\.base\.(name|digest)$)/;
 const noAnnotations: Descriptor['annotations'] = {};
 
 export interface ManifestBounds extends JsonBounds {
@@ -39,8 +42,8 @@ export interface ManifestBounds extends JsonBounds {
 /**
  * Reads a manifest or index: https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md and image-index.md, and the Docker
  * types they grew from. Refuses every document that two readers might take for two things (CVE-2021-41190): a media type that is not
- * its Content-Type, an index with layers, a key that another reader takes for a known one. Only annotations of cosign are kept, of
- * the manifest and of layers. Faults: MANIFEST_INVALID, LIMIT_EXCEEDED, RESPONSE_INVALID when it is not even JSON; their messages
+ * its Content-Type, an index with layers, a key that another reader takes for a known one. Only annotations that somebody reads
+ * are kept, of the manifest and of layers. Faults: MANIFEST_INVALID, LIMIT_EXCEEDED, RESPONSE_INVALID when it is not even JSON; their messages
  * begin with `a manifest`.
  */
 export function readManifest(bytes: Uint8Array, contentType: string | null, digest: Digest, bounds: ManifestBounds): Outcome<Manifest> {

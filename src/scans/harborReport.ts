@@ -118,6 +118,7 @@ function toFinding(entry: z.infer<typeof item>): ScanFinding {
     severity: grades.get(entry.severity ?? '') ?? 'UNKNOWN',
     severities: {},
     status: entry.status || (entry.fix_version ? 'fixed' : 'unknown'),
+    published: null,
     suppressed: null,
   };
 }

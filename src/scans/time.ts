@@ -10,3 +10,9 @@ export function parseTime(text: string): number | null {
   const time = Date.parse(text);
   return Number.isFinite(time) && time > 0 ? time : null;
 }
+
+/** The time of a report, as RFC 3339 in UTC; null where there is none that can be read. */
+export function formatTime(text: string | null | undefined): string | null {
+  const time = parseTime(text ?? '');
+  return time === null ? null : new Date(time).toISOString();
+}

@@ -3,7 +3,7 @@ import { type Digest, isDigest } from '../domain/digest.ts';
 import { type ScanFinding, type Severity, severities } from '../domain/evidence.ts';
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { property, text } from '../domain/json.ts';
-import { parseTime } from './time.ts';
+import { formatTime, parseTime } from './time.ts';
 
 /** What a Trivy report says, whoever made it. */
 export interface TrivyReport {
@@ -36,6 +36,7 @@ const vulnerability = z.object({
   FixedVersion: line.nullish(),
   Status: line.nullish(),
   Severity: z.enum(severities).nullish(),
+  PublishedDate: line.nullish(),
   VendorSeverity: z.record(z.string().max(128), z.int().min(0).max(4)).nullish(),
 });
 const modified = z.object({ Type: line, Status: line.nullish(), Statement: line.nullish(), Source: line.nullish(), Finding: z.unknown() });
@@ -152,6 +153,7 @@ function toFinding(entry: Vulnerability, suppressed: ScanFinding['suppressed']):
     severity: entry.Severity ?? 'UNKNOWN',
     severities: Object.fromEntries(vendors.map(([vendor, grade]) => [vendor, byNumber[grade] ?? 'UNKNOWN'])),
     status: entry.Status || 'unknown',
+    published: formatTime(entry.PublishedDate),
     suppressed,
   };
 }

@@ -19,6 +19,7 @@ const finding: fc.Arbitrary<ScanFinding> = fc.record({
   severity: fc.constantFrom(...severities),
   severities: fc.constant({}),
   status: fc.constant('fixed'),
+  published: fc.constantFrom(null, '2025-12-31T00:00:00Z'),
   suppressed: fc.constantFrom(null, null, { by: 'vex', reason: 'not affected' }),
 });
 

@@ -46,7 +46,7 @@ const place = (name: Root) => ({ registry: registry.url, repository: `acme/${nam
 const reference = (name: Root, what: string) => `${registry.host}/${place(name).repository}${what}`;
 
 function platformOf({ descriptor, imageId }: RootImage, platform = 'linux/amd64'): PlatformImage {
-  return { platform, digest: descriptor.digest, imageId, created: null, user: null, labels: {} };
+  return { platform, digest: descriptor.digest, imageId, created: null, user: null, labels: {}, annotations: {} };
 }
 
 function pushed(name: Root): RootImage {

@@ -23,6 +23,7 @@ export function finding(changes: Partial<ScanFinding> = {}): ScanFinding {
     severity: 'CRITICAL',
     severities: { nvd: 'CRITICAL' },
     status: 'fixed',
+    published: null,
     suppressed: null,
     ...changes,
   };
@@ -46,7 +47,7 @@ export function scan(findings: readonly ScanFinding[]): EvaluatedScan {
 
 export function evidence(changes: Partial<Evidence> = {}): Evidence {
   return {
-    platforms: [{ platform: 'linux/amd64', digest: digest('a'), imageId: digest('b'), created: null, user: null, labels: {} }],
+    platforms: [{ platform: 'linux/amd64', digest: digest('a'), imageId: digest('b'), created: null, user: null, labels: {}, annotations: {} }],
     signatures: [
       {
         signer: 'release',

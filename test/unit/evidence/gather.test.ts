@@ -15,6 +15,7 @@ const platform: PlatformImage = {
   created: null,
   user: null,
   labels: {},
+  annotations: {},
 };
 const scan: Scan = {
   source: 'reports',

@@ -30,6 +30,7 @@ const evidence: fc.Arbitrary<Evidence> = fc.record({
       imageId: fc.constant<Digest>('sha256:2'),
       created: maybe(text),
       user: maybe(loneText),
+      annotations: map,
       labels: map,
     }),
     { maxLength: 2 },

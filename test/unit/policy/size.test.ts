@@ -27,6 +27,7 @@ function muchKnown(findings: number): JudgedImage {
       severity: 'LOW',
       severities: {},
       status: 'affected',
+      published: null,
       suppressed: null,
     })),
   };

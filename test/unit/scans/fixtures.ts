@@ -19,7 +19,7 @@ export const amd64: PlatformImage = platform('linux/amd64');
 export const arm64: PlatformImage = platform('linux/arm64');
 
 export function platform(name: string): PlatformImage {
-  return { platform: name, digest: digestOf(`manifest ${name}`), imageId: digestOf(`config ${name}`), created: null, user: null, labels: {} };
+  return { platform: name, digest: digestOf(`manifest ${name}`), imageId: digestOf(`config ${name}`), created: null, user: null, labels: {}, annotations: {} };
 }
 
 /** An index of the given platforms, or one platform's image alone. */

@@ -15,7 +15,19 @@ const quiet = { warn: () => {} };
 
 function finding(id: string, changes: Partial<ScanFinding> = {}): ScanFinding {
   const purl = 'pkg:deb/debian/openssl@3.0.1?arch=amd64';
-  return { id, package: 'openssl', purl, installed: '3.0.1', fixed: null, severity: 'HIGH', severities: {}, status: 'affected', suppressed: null, ...changes };
+  return {
+    id,
+    package: 'openssl',
+    purl,
+    installed: '3.0.1',
+    fixed: null,
+    severity: 'HIGH',
+    severities: {},
+    status: 'affected',
+    published: null,
+    suppressed: null,
+    ...changes,
+  };
 }
 
 function scanOf(findings: readonly ScanFinding[], counts: Partial<Record<Severity, number>> = {}): EvaluatedScan {

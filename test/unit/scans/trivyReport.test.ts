@@ -84,10 +84,27 @@ describe('a report says', () => {
     });
   });
 
+  test('when each vulnerability was made public, and nothing where its date can not be read', () => {
+    const dated = (PublishedDate: string) => ({ VulnerabilityID: PublishedDate, PkgName: 'p', PublishedDate });
+    const { findings } = decoded(report(amd64, results(dated('2026-11-01T10:15:00Z'), dated('last week'), dated('0001-01-01T00:00:00Z'))));
+    expect(findings.map(({ published }) => published)).toEqual(['2026-11-01T10:15:00.000Z', null, null]);
+  });
+
   test('no more than it does: a missing severity is UNKNOWN, a missing fix is null', () => {
     const bare = { VulnerabilityID: 'CVE-1', PkgName: 'p' };
     expect(decoded(report(amd64, results(bare))).findings).toEqual([
-      { id: 'CVE-1', package: 'p', purl: null, installed: '', fixed: null, severity: 'UNKNOWN', severities: {}, status: 'unknown', suppressed: null },
+      {
+        id: 'CVE-1',
+        package: 'p',
+        purl: null,
+        installed: '',
+        fixed: null,
+        severity: 'UNKNOWN',
+        severities: {},
+        status: 'unknown',
+        published: null,
+        suppressed: null,
+      },
     ]);
   });
 

@@ -20,6 +20,7 @@ const finding: ScanFinding = {
   severity: 'HIGH',
   severities: {},
   status: 'affected',
+  published: null,
   suppressed: null,
 };
 
