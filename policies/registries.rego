@@ -6,12 +6,19 @@
 # custom:
 #   severity: high
 #   remediation: Take the image from an approved registry, or add its registry to policy.data.registries in the configuration.
+#   parameters:
+#     - name: registries
+#       at: data.config.registries
+#       type: list of text
+#       required: true
+#       meaning: Registries, paths in one, or globs over the whole name.
 package policies.registries
 
 import data.lib.images
+import data.lib.parameters
 
 deny contains {"id": "unconfigured", "msg": text} if {
-	not configured
+	not given
 	text := "no registry is approved, since the configuration lists none: set policy.data.registries, or switch this policy off with policy.modes.registries"
 }
 
@@ -22,7 +29,16 @@ deny contains finding if {
 	finding := {"id": "not-approved", "container": image.container, "msg": sprintf("%s: %s", [images.describe(image), reason(image)])}
 }
 
-configured if is_array(data.config.registries)
+# A single text is no list, and must not look like an empty one.
+deny contains {"id": "parameter", "remediation": parameters.remedy, "msg": text} if {
+	given
+	not configured
+	text := sprintf("data.config.registries is %s, and must be a list of text", [parameters.shown(data.config.registries)])
+}
+
+given if [data.config.registries]
+
+configured if parameters.fits("list of text", data.config.registries)
 
 approved(image) if {
 	some pattern in data.config.registries

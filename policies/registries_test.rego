@@ -41,4 +41,13 @@ test_without_a_list_nothing_is_approved if {
 	finding.id == "unconfigured"
 }
 
+test_what_is_no_list_of_texts_is_denied_by_name if {
+	every value in ["registry.corp", {}, [1], [""], null, false] {
+		found := denials([image("registry.corp", "app")], value)
+		{finding.id | some finding in found} == {"parameter"}
+	}
+	some finding in denials([], "registry.corp")
+	finding.msg == `data.config.registries is "registry.corp", and must be a list of text`
+}
+
 test_an_empty_list_approves_nothing if count(denials([image("registry.corp", "app")], [])) == 1

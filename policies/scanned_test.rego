@@ -164,10 +164,15 @@ test_a_database_of_unknown_age_is_denied if {
 }
 
 test_an_age_that_is_no_duration_is_denied if {
-	every value in ["7d", "", 7, false, "-1h", "0s", null] {
+	every value in ["7y", "", 7, false, "-1h", "0s", null] {
 		found := scanned.deny with input as at_noon([scanned_at("2026-11-24T00:00:00Z", null)]) with data.config.scanned as {"maxAge": value}
 		{finding.id | some finding in found} == {"parameter"}
 	}
+}
+
+test_a_misspelt_severity_is_named if {
+	some finding in denials([clean]) with data.config.scanned.severities as ["HIHG"]
+	finding.msg == `data.config.scanned.severities is ["HIHG"], and must be a list of severity (one of CRITICAL, HIGH, MEDIUM, LOW, UNKNOWN)`
 }
 
 test_both_parameters_are_checked_though_there_is_no_image if {

@@ -2,14 +2,21 @@
 # title: Images are signed
 # description: >-
 #   Every image carries a signature that verified, by a configured signer that counts for it. Which signers count is the configuration's
-#   `signers`; `data.config.signed.signers`, a list of their names, narrows it to any one of those. An image for which no signer is
-#   configured can't have such a signature and is denied.
+#   `signers`. An image for which no signer is configured can't have such a signature and is denied.
 # custom:
 #   severity: high
 #   remediation: Sign the image with the key or identity of a configured signer, or configure a signer for it.
+#   parameters:
+#     - name: signers
+#       type: list of text
+#       default: any configured signer
+#       meaning: Names of signers, any one of which is enough. An empty list accepts nobody.
 package policies.signed
 
 import data.lib.images
+import data.lib.parameters
+
+deny contains finding if some finding in parameters.findings(rego.metadata.chain())
 
 deny contains finding if {
 	some image in input.images

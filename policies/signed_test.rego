@@ -46,6 +46,19 @@ test_a_signer_that_is_not_listed_is_named if {
 
 test_an_empty_list_accepts_nobody if count(findings([with_signature])) == 1 with data.config.signed.signers as []
 
+test_a_parameter_that_is_no_list_is_named if {
+	every value in ["release", {"release": true}, false, null] {
+		some finding in findings([with_signature]) with data.config.signed.signers as value
+		finding.id == "parameter"
+		startswith(finding.msg, "data.config.signed.signers is ")
+	}
+}
+
+test_a_misspelt_parameter_is_named if {
+	some finding in findings([with_signature]) with data.config.signed as {"signer": ["release"]}
+	finding.msg == `data.config.signed has no parameter "signer"; it has signers`
+}
+
 test_what_could_not_be_looked_at_is_not_called_unsigned if {
 	fault := {"stage": "signatures", "source": "release", "code": "REGISTRY_UNAVAILABLE", "message": "no answer", "transient": true}
 	finding := only([object.union(image, {"faults": [fault]})])

@@ -35,3 +35,17 @@ covers(pattern, name) if {
 	not contains(pattern, "*")
 	startswith(name, concat("", [trim_suffix(pattern, "/"), "/"]))
 }
+
+# A finding about an image.
+finding(image, id, text) := {
+	"id": id,
+	"container": image.container,
+	"msg": sprintf("%s: %s", [describe(image), text]),
+}
+
+# Entries of a list, each with `images`, a list of patterns, that cover an image; none for what is no reference.
+entries_for(list, image) := [entry |
+	some entry in list
+	some pattern in entry.images
+	covers(pattern, name(image))
+]

@@ -38,3 +38,14 @@ test_star_stays_within_a_segment if {
 test_two_stars_cross_segments if images.covers("registry.corp/**", "registry.corp/acme/team/app")
 
 test_glob_matches_the_whole_name if not images.covers("corp/**", "registry.corp/acme")
+
+test_finding if {
+	image := {"role": "container", "container": "web", "written": "nginx"}
+	images.finding(image, "x", "why") == {"id": "x", "container": "web", "msg": "container web, image nginx: why"}
+}
+
+test_entries_for_an_image if {
+	list := [{"images": ["docker.io"], "n": 1}, {"images": ["ghcr.io/**", "docker.io/library/nginx"], "n": 2}, {"images": ["quay.io"], "n": 3}]
+	[entry.n | some entry in images.entries_for(list, {"reference": {"registry": "docker.io", "repository": "library/nginx"}})] == [1, 2]
+	count(images.entries_for(list, {"reference": null})) == 0
+}

@@ -109,7 +109,8 @@ export interface EvaluatedScan {
   /** RFC 3339; the older of the times the report and its envelope claim. */
   readonly scannedAt: string;
   readonly databaseUpdatedAt: string | null;
-  readonly endOfLife: boolean;
+  /** Of the distribution in it: no more security updates. null where the source does not tell. */
+  readonly endOfLife: boolean | null;
   readonly counts: Readonly<Record<Severity, number>>;
   readonly findings: readonly ScanFinding[];
 }

@@ -79,7 +79,7 @@ const scan: z.ZodType<Scan> = z.discriminatedUnion('state', [
     scanner: text,
     scannedAt: text,
     databaseUpdatedAt: optionalText,
-    endOfLife: z.boolean(),
+    endOfLife: z.boolean().nullable(),
     counts: z.record(severity, z.number()),
     findings: z.array(
       z.strictObject({

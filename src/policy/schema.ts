@@ -92,7 +92,7 @@ const scan = z
     scanner: z.string().optional(),
     scannedAt: time.optional(),
     databaseUpdatedAt: nullableString.optional(),
-    endOfLife: z.boolean().optional(),
+    endOfLife: z.boolean().nullable().describe('null where the source does not tell').optional(),
     counts: z.strictObject({ CRITICAL: z.int(), HIGH: z.int(), MEDIUM: z.int(), LOW: z.int(), UNKNOWN: z.int() }).optional(),
     findings: z.array(finding).optional(),
   })

@@ -87,7 +87,7 @@ export function readHarborReport(value: unknown, digest: Digest): Outcome<Harbor
     scannedAt,
     databaseUpdatedAt: null,
     scanner: `${(scanner?.name || 'unknown scanner').toLowerCase()} ${scanner?.version || '(version unknown)'}`,
-    endOfLife: false,
+    endOfLife: null,
     inconclusive: null,
     counts: countOpen(findings),
     findings,

@@ -16,7 +16,7 @@ export interface TrivyReport {
   /** RFC 3339; known only when Trivy ran as a client of its server. */
   readonly databaseUpdatedAt: string | null;
   readonly scanner: string;
-  readonly endOfLife: boolean;
+  readonly endOfLife: boolean | null;
   /** Why nothing follows from there being no finding; null when something does. */
   readonly inconclusive: string | null;
   readonly counts: Readonly<Record<Severity, number>>;

@@ -44,7 +44,7 @@ const scan: fc.Arbitrary<Scan> = fc.oneof(
     scanner: fc.constant('trivy'),
     scannedAt: fc.constant('2026-01-01T00:00:00Z'),
     databaseUpdatedAt: fc.constant(null),
-    endOfLife: fc.boolean(),
+    endOfLife: fc.constantFrom(true, false, null),
     counts: fc.record({ CRITICAL: fc.nat(2), HIGH: fc.nat(1), MEDIUM: fc.nat(9), LOW: fc.nat(9), UNKNOWN: fc.nat(9) }),
     findings: fc.array(finding, { maxLength: 8 }),
   }),

@@ -74,6 +74,6 @@ function scanLine(scan: Scan): Line {
   return {
     word: 'evaluated',
     style: 'green',
-    rest: `${head}  ${counts}  (${scan.scanner}, ${scan.scannedAt}${vouched}${scan.endOfLife ? ', end of life' : ''})`,
+    rest: `${head}  ${counts}  (${scan.scanner}, ${scan.scannedAt}${vouched}${scan.endOfLife === true ? ', end of life' : ''})`,
   };
 }
