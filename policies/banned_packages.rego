@@ -89,38 +89,38 @@ deny contains images.finding(image, "unreadable", text) if {
 }
 
 # Packages of each image, once: what an SBOM names, and what has findings.
-inventory := [{"image": image, "packages": listed(image) | found(image)} | some image in input.images]
+inventory := [{"image": image, "packages": (listed(image) | found(image))} | some image in input.images]
 
-listed(image) := {package |
+listed(image) := {held |
 	some attestation in attestations.by(signers, types, image)
 	some entry in sboms.packages(attestation.predicate)
 	purl := sboms.purl(entry.purl)
-	package := {"name": entry.name, "version": entry.version, "path": purl.path, "kind": purl.kind}
+	held := {"name": entry.name, "version": entry.version, "path": purl.path, "kind": purl.kind}
 }
 
-found(image) := {package |
+found(image) := {held |
 	some scan in image.scans
 	scan.state == "evaluated"
 	some entry in scan.findings
 	purl := sboms.purl(entry.purl)
-	package := {"name": entry.package, "version": entry.installed, "path": purl.path, "kind": purl.kind}
+	held := {"name": entry.package, "version": entry.installed, "path": purl.path, "kind": purl.kind}
 }
 
 deny contains images.finding(entry.image, id, text) if {
 	some entry in inventory
 	some ban in banned
-	some package in entry.packages
-	named(ban, package)
-	verdict := lies(ban, package)
+	some held in entry.packages
+	named(ban, held)
+	verdict := lies(ban, held)
 	verdict != "no"
 	id := {"yes": "banned", "unknown": "incomparable"}[verdict]
-	text := concat("", ["it holds ", shown(package), limits(ban, verdict), because(ban)])
+	text := concat("", ["it holds ", shown(held), limits(ban, verdict), because(ban)])
 }
 
-named(ban, package) if {
+named(ban, held) if {
 	count(object.keys(ban) & {"name", "purl"}) > 0
-	fits(ban, "name", package.name)
-	fits(ban, "purl", package.path)
+	fits(ban, "name", held.name)
+	fits(ban, "purl", held.path)
 }
 
 fits(ban, key, _) if not ban[key]
@@ -129,13 +129,13 @@ fits(ban, key, value) if patterns.matches(ban[key], value)
 
 lies(ban, _) := "yes" if not ban.versions
 
-lies(ban, package) := versions.in_range(ban.versions, version_of(package), package.kind) if ban.versions
+lies(ban, held) := versions.in_range(ban.versions, version_of(held), held.kind) if ban.versions
 
-version_of(package) := package.version if {
-	is_string(package.version)
+version_of(held) := held.version if {
+	is_string(held.version)
 } else := ""
 
-shown(package) := concat(" ", [name | some name in [package.name, version_of(package)]; name != ""])
+shown(held) := concat(" ", [name | some name in [held.name, version_of(held)]; name != ""])
 
 limits(ban, "yes") := ", which is banned" if not ban.versions
 

@@ -87,7 +87,7 @@ deny contains images.finding(image, "other-build", text) if {
 }
 
 # Why a provenance does not do.
-faults(rule, predicate) := {text |
+faults(rule, predicate) := (({text |
 	id := provenance.builder(predicate)
 	not level(id)
 	text := sprintf("the builder %s is not listed", [said(id)])
@@ -95,11 +95,11 @@ faults(rule, predicate) := {text |
 	id := provenance.builder(predicate)
 	level(id) < rule.level
 	text := sprintf("the builder %s has level %d, and must have %d", [id, level(id), rule.level])
-} | {text |
+}) | {text |
 	rule.sources
 	count(provenance.sources(predicate)) == 0
 	text := "it names no source repository"
-} | {text |
+}) | {text |
 	rule.sources
 	some source in provenance.sources(predicate)
 	not patterns.any_matches(rule.sources, source)

@@ -91,6 +91,7 @@ deny contains images.finding(image, reason.id, text) if {
 
 # What a rule demands and an image lacks: in words, and whose signatures would help.
 unmet(rule, image) := ({demand |
+	rule.anyOf
 	missing := {signer | some signer in rule.anyOf}
 	count(missing & signers(image)) == 0
 	demand := {"text": sprintf("any of %s", [listed(missing)]), "missing": missing}

@@ -8,16 +8,24 @@ types := {
 	"cyclonedx": ["https://cyclonedx.org/bom", "https://cyclonedx.org/bom/**"],
 }
 
-# Packages of a document, each `{name, version, purl}`, of which the last two may be null; undefined for what is none that can be read.
+# Packages of a document, each `{name, version, purl}`, of which the last two may be null; undefined for what is none that can be read,
+# and for one that has a package without a name: nobody could tell what it is.
 packages(predicate) := result if {
+	result := entries(predicate)
+	every entry in result {
+		is_string(entry.name)
+	}
+}
+
+entries(predicate) := result if {
 	is_array(document(predicate).packages)
-	result := [{"name": entry.name, "version": object.get(entry, "versionInfo", null), "purl": spdx_purl(entry)} |
+	result := [{"name": object.get(entry, "name", null), "version": object.get(entry, "versionInfo", null), "purl": spdx_purl(entry)} |
 		some entry in document(predicate).packages
 	]
 } else := result if {
 	is_array(document(predicate)["@graph"])
 	result := [{
-		"name": entry.name,
+		"name": object.get(entry, "name", null),
 		"version": object.get(entry, "software_packageVersion", null),
 		"purl": object.get(entry, "software_packageUrl", null),
 	} |
@@ -26,7 +34,7 @@ packages(predicate) := result if {
 	]
 } else := result if {
 	is_array(document(predicate).components)
-	result := [{"name": entry.name, "version": object.get(entry, "version", null), "purl": object.get(entry, "purl", null)} |
+	result := [{"name": object.get(entry, "name", null), "version": object.get(entry, "version", null), "purl": object.get(entry, "purl", null)} |
 		some entry in components(document(predicate).components)
 	]
 }

@@ -42,7 +42,7 @@ test_components_within_components_are_found if {
 test_an_empty_list_is_read if sboms.packages({"packages": []}) == []
 
 test_what_is_no_document_is_undefined if {
-	every predicate in ["SPDXVersion: SPDX-2.3", {}, {"packages": "all"}, null, []] {
+	every predicate in [{"packages": [{"name": 1}]}, {"components": [{"version": "1"}]}, "SPDXVersion: SPDX-2.3", {}, {"packages": "all"}, null, []] {
 		not sboms.packages(predicate)
 	}
 }

@@ -115,9 +115,10 @@ remedies := {
 	"unscanned": "Scan the image with `trivy image --format json` and bring the report to a configured scan source, as a file or attested with cosign.",
 	"incomplete": "Scan the image with `trivy image --format json` and bring the report to a configured scan source, as a file or attested with cosign.",
 	"stale": "Scan the image with `trivy image --format json` and bring the report to a configured scan source, as a file or attested with cosign.",
+	"grace": "Rebuild the image with the fixed versions, or on another base, and scan it again.",
 	"severe": "Rebuild the image with the fixed versions, or on another base, and scan it again.",
 	"end-of-life": "Rebuild the image on a supported release of its distribution.",
 }
 
 # A finding that names vulnerabilities.
-finding(image, id, text, cves) := object.union(images.finding(image, id, text), {"cves": cves, "remediation": remedies[id]})
+finding(image, id, text, cves) := object.union(images.finding(image, id, text), {"cves": cves, "remediation": object.get(remedies, id, null)})
