@@ -48,7 +48,8 @@ function objectText(object: CheckedObject, paint: Paint): string[] {
   return lines;
 }
 
-function findingText(finding: WeighedFinding, paint: Paint): string[] {
+/** A finding, in lines. */
+export function findingText(finding: WeighedFinding, paint: Paint): string[] {
   const deny = finding.effect === 'deny';
   const severity = finding.severity === null ? '' : `, ${safeText(finding.severity, 20)}`;
   const container = finding.container === null || finding.msg.includes(finding.container) ? '' : `${safeText(finding.container, 100)}: `;
