@@ -71,7 +71,6 @@ async function section(policy: LibraryPolicy, judge: Judge): Promise<string> {
     ...(policy.parameters.length > 0 ? [`${parameterTable(policy)}\n`] : ['No parameters.\n']),
     ...(Object.keys(settings.policy).length > 0 ? [`For example:\n\n\`\`\`yaml\n${stringify(settings, { lineWidth: 130 }).trim()}\n\`\`\`\n`] : []),
     `\`\`\`text\n${denial.join('\n')}\n\`\`\`\n`,
-    ...(findings.every(({ remediation }) => remediation === policy.remediation) ? [] : [`What to do else: ${policy.remediation}\n`]),
   ].join('\n');
 }
 

@@ -9,8 +9,11 @@ matches(pattern, text) if pattern == text
 
 matches(pattern, text) if {
 	contains(pattern, "*")
-	glob.match(pattern, ["/"], text)
+	glob.match(literal(pattern), ["/"], text)
 }
+
+# All but stars means itself.
+literal(pattern) := strings.replace_n({"?": `\?`, "[": `\[`, "{": `\{`}, pattern)
 
 # Whether one of a list of patterns fits.
 any_matches(patterns, text) if {

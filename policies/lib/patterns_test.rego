@@ -13,6 +13,14 @@ test_other_signs_of_globs_mean_nothing_without_a_star if {
 	not patterns.matches("[ab]", "a")
 }
 
+test_other_signs_of_globs_mean_themselves_beside_a_star if {
+	patterns.matches("https://x/?a=*", "https://x/?a=b")
+	not patterns.matches("https://x/?a=*", "https://x/za=b")
+	not patterns.matches("[ab]*", "a1")
+	patterns.matches("{a,b}*", "{a,b}1")
+	not patterns.matches("{a,b}*", "a1")
+}
+
 test_stars if {
 	patterns.matches("refs/tags/*", "refs/tags/v1")
 	not patterns.matches("refs/tags/*", "refs/tags/v1/x")

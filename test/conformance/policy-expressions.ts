@@ -88,6 +88,8 @@ export const expressions: readonly string[] = [
   '[strings.count("cheese", "e"), strings.count("aaaa", "aa"), strings.count("käse", ""), strings.count("x", "y")]',
   'glob.quote_meta("*.github.com")',
   'glob.quote_meta("a?b[c]{d}\\\\!,-^")',
+  '[glob.match(p, ["/"], n) | some p in [`x\\?a=*`, `\\[ab]*`, `\\{a,b}*`]; some n in ["x?a=b", "xza=b", "a1", "[ab]1", "{a,b}1"]]',
+  'strings.replace_n({"?": `\\?`, "[": `\\[`, "{": `\\{`}, "x?[a]{b}*")',
   '[glob.match(p, ["/"], n) | some p in ["a/*", "a/**", "*", "**", "a*c"]; some n in ["a/b", "a/b/c", "abc", "a/", ""]]',
   // object.subset keeps sets and arrays apart.
   'object.subset({"a": 1, "b": {"c": 2, "d": 3}}, {"b": {"c": 2}})',

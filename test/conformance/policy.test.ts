@@ -13,12 +13,18 @@ import { runOpa } from '../../src/policy/opa.ts';
 import { sampleQuestions } from '../../src/policy/sample.ts';
 import { readSnapshot, withFolder } from '../../src/policy/snapshot.ts';
 import { installTool } from '../../tools/install.ts';
+import { policyExamples } from '../../tools/policies/examples.ts';
 import { expressions, undefinedExpressions } from './policy-expressions.ts';
 import { pods } from './policy-pods.ts';
 
 // The same policies and inputs through the real opa and through the Wasm engine: they must say the same.
 
 let opa = '';
+/** Parameters for all of the library, whose rules cover the images that are generated. */
+const examples = Object.values(policyExamples);
+const config: unknown = JSON.parse(
+  JSON.stringify({ ...Object.assign({}, ...examples.map(({ data }) => data)), registries: ['registry.example'] }).replaceAll('registry.corp/acme', '**'),
+);
 const signal = AbortSignal.timeout(120_000);
 
 beforeAll(async () => {
@@ -90,7 +96,8 @@ describe('generated Pods', () => {
     const files = Object.fromEntries(snapshot.value.files.map((file) => [file.path, file.content.toString('utf8')]));
     const compiled = await compile(files, true);
     const names = compiled.policies.map((policy) => policy.name);
-    const inputs = fc.sample(pods, { numRuns: 150, seed: 20261124 }).map(inputDocument);
+    const generated = fc.sample(pods, { numRuns: 150, seed: 20261124 });
+    const inputs = [...generated, ...examples.flatMap(({ passes, denied }) => [passes, denied])].map(inputDocument);
     const real = await evalOpaOnAll(files, names, inputs);
     const engine = engineOf(compiled);
     const denied = new Set<string>();
@@ -103,20 +110,24 @@ describe('generated Pods', () => {
         for (const { id } of (JSON.parse(result.json) as { deny: { id: string }[] }).deny) denied.add(`${name} ${id}`);
       }
     }
-    // The generator reaches what matters: every denial that the library can give.
-    expect([...denied].sort()).toEqual([
-      'latest latest',
-      'pinned not-pinned',
-      'registries not-approved',
-      'scanned incomplete',
-      'scanned severe',
-      'scanned unscanned',
-      'signed rejected',
-      'signed unknown',
-      'signed unreadable',
-      'signed unresolved',
-      'signed unsigned',
-    ]);
+    // The generator reaches what matters: every denial of those in force, and every policy.
+    expect(names.filter((name) => ![...denied].some((each) => each.startsWith(`${name} `)))).toEqual([]);
+    expect([...denied].sort()).toEqual(
+      expect.arrayContaining([
+        'latest latest',
+        'pinned not-pinned',
+        'registries not-approved',
+        'scanned incomplete',
+        'scanned severe',
+        'scanned unscanned',
+        'signed rejected',
+        'signed unknown',
+        'signed unreadable',
+        'signed unresolved',
+        'signed unsigned',
+      ]),
+    );
+    expect([...denied].filter((each) => each.endsWith(' parameter'))).toEqual([]);
   }, 60_000);
 });
 
@@ -165,7 +176,7 @@ const untyped = 'values := object.get(input, concat("", ["val", "ues"]), null)';
 function engineOf(compiled: CompiledPolicies): Engine {
   const set: EngineSet = {
     module: new WebAssembly.Module(compiled.wasm),
-    data: new Uint8Array(Buffer.from(JSON.stringify({ ...compiled.data, config: { registries: ['registry.example'] } }))).buffer,
+    data: new Uint8Array(Buffer.from(JSON.stringify({ ...compiled.data, config }))).buffer,
     policies: compiled.policies.map((policy) => policy.name),
     memoryPages: 2048,
   };
@@ -187,7 +198,7 @@ async function evalOpa(files: Readonly<Record<string, string>>, names: readonly 
   const all = [
     ...Object.entries(files).map(([path, content]) => ({ path: `p/${path}`, content })),
     ...collectorModules(names.map((name) => ({ name, files: [] }))).map(({ path, content }) => ({ path: `p/${path}`, content })),
-    { path: 'p/data.json', content: JSON.stringify({ config: { registries: ['registry.example'] } }) },
+    { path: 'p/data.json', content: JSON.stringify({ config }) },
     { path: 'input.json', content: input },
   ];
   return withFolder(all, async (folder) => {
@@ -209,7 +220,7 @@ async function evalOpaOnAll(
   const all = [
     ...Object.entries(files).map(([path, content]) => ({ path: `p/${path}`, content })),
     ...collectorModules(names.map((name) => ({ name, files: [] }))).map(({ path, content }) => ({ path: `p/${path}`, content })),
-    { path: 'p/data.json', content: `{"config": {"registries": ["registry.example"]}, "given": [${inputs.join(',')}]}` },
+    { path: 'p/data.json', content: `{"config": ${JSON.stringify(config)}, "given": [${inputs.join(',')}]}` },
   ];
   return withFolder(all, async (folder) => {
     const query = '[x | some i; given := data.given[i]; x := data.tidewaiter.collector with input as given]';
