@@ -88,13 +88,14 @@ deny contains images.finding(image, "unreadable", text) if {
 	text := sprintf("no SBOM of it can be read for all of it, of %d that are attested", [count(found)])
 }
 
-# Packages of each image, once: what an SBOM names, and what has findings.
-inventory := [{"image": image, "packages": (listed(image) | found(image))} | some image in input.images]
+# Of each image, once, the packages that an entry might mean: there may be thousands, and few of them are looked at closely.
+suspects := [{"image": image, "packages": (listed(image) | found(image))} | some image in input.images]
 
 listed(image) := {held |
 	some attestation in attestations.by(signers, types, image)
 	some entry in sboms.packages(attestation.predicate)
 	purl := sboms.purl(entry.purl)
+	suspicious(entry.name, purl.path)
 	held := {"name": entry.name, "version": entry.version, "path": purl.path, "kind": purl.kind}
 }
 
@@ -103,11 +104,35 @@ found(image) := {held |
 	scan.state == "evaluated"
 	some entry in scan.findings
 	purl := sboms.purl(entry.purl)
+	suspicious(entry.package, purl.path)
 	held := {"name": entry.package, "version": entry.installed, "path": purl.path, "kind": purl.kind}
 }
 
+suspicious(name, _) if name in names
+
+suspicious(name, _) if {
+	some start in name_starts
+	startswith(name, start)
+}
+
+suspicious(_, path) if path in paths
+
+suspicious(_, path) if {
+	some start in path_starts
+	startswith(path, start)
+}
+
+names := {ban.name | some ban in banned; not contains(ban.name, "*")}
+
+paths := {ban.purl | some ban in banned; not contains(ban.purl, "*")}
+
+# What stands before the first star.
+name_starts := {split(ban.name, "*")[0] | some ban in banned; contains(ban.name, "*")}
+
+path_starts := {split(ban.purl, "*")[0] | some ban in banned; contains(ban.purl, "*")}
+
 deny contains images.finding(entry.image, id, text) if {
-	some entry in inventory
+	some entry in suspects
 	some ban in banned
 	some held in entry.packages
 	named(ban, held)
