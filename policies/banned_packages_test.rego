@@ -55,6 +55,12 @@ test_name_and_purl_must_both_fit if {
 	count(denials(holding([npm("event-stream", "3.3.6")]), [{"name": "event-stream", "purl": "pkg:pypi/**"}], {})) == 0
 }
 
+test_patterns_of_purls if {
+	ids(denials(holding([npm("event-stream", "3.3.6")]), [{"purl": "pkg:npm/event-*"}], {})) == {"banned"}
+	count(denials(holding([npm("stream", "3.3.6")]), [{"purl": "pkg:npm/event-*"}], {})) == 0
+	ids(denials(holding([npm("%40acme/x", "1.0.0")]), [{"purl": "pkg:npm/@acme/**"}], {})) == {"banned"}
+}
+
 test_a_package_without_a_purl_fits_by_name_only if {
 	bare := holding([{"name": "event-stream", "version": "3.3.6"}])
 	count(denials(bare, [{"name": "event-stream"}], {})) == 1

@@ -34,6 +34,12 @@ test_the_default_of_the_api_server if {
 	ids(image("app", "latest", false, null), {}) == set()
 }
 
+test_a_digest_that_is_written_is_pulled_once_by_default if {
+	one := image("app@sha256:1", "latest", true, null)
+	ids(one, {}) == set()
+	ids(one, {"pinned": ["Always"]}) == {"pinned"}
+}
+
 test_the_message_says_what_it_may_have if {
 	some finding in pull_policy.deny with input as {"images": [image("app:1", "1", true, "Never")]}
 	finding.msg == "container web, image app:1: it is pinned by digest and has imagePullPolicy Never; it may have Always or IfNotPresent"

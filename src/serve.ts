@@ -130,7 +130,7 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     ops: listeners.value.ops,
     about: {
       records: config.resolvePath(settings.audit.store.path),
-      policies: first.value.policies.status().policies.map(({ name }) => name),
+      policies: first.value.policies.status().policies.flatMap(({ name, mode }) => (mode === 'off' ? [] : [name])),
       pathSecret: listeners.value.pathSecret,
       ca: listeners.value.ca,
     },
@@ -259,7 +259,7 @@ function policyCheck({ policies }: Core): ReadinessCheck {
   const { revision, fault, policies: loaded } = policies.status();
   const newest = fault === null ? '' : `; the newest edit is not in force: ${fault.message}`;
   if (revision === null) return { name: 'policies', ready: false, reason: fault?.message ?? 'no policies are in force' };
-  return { name: 'policies', ready: true, reason: `${loaded.length} in force, revision ${revision.slice(0, 12)}${newest}` };
+  return { name: 'policies', ready: true, reason: `${loaded.filter(({ mode }) => mode !== 'off').length} in force, revision ${revision.slice(0, 12)}${newest}` };
 }
 
 /** Of what the records may take, from where on it is said that older ones go. */

@@ -8,6 +8,9 @@ declared := [
 	{"name": "most", "type": "map from severity to number"},
 	{"name": "form", "type": "one of spdx, cyclonedx"},
 	{"name": "strict", "type": "boolean"},
+	{"name": "word", "type": "text"},
+	{"name": "worst", "type": "severity"},
+	{"name": "ages", "type": "list of duration"},
 	{"name": "rules", "type": "list of objects", "fields": [{"name": "images", "type": "list of text", "required": true}, {"name": "atLeast", "type": "number"}]},
 ]
 
@@ -25,12 +28,15 @@ test_all_types_that_fit if {
 		"most": {"HIGH": 0},
 		"form": "spdx",
 		"strict": false,
+		"word": "x",
+		"worst": "LOW",
+		"ages": ["1h"],
 		"rules": [{"images": ["**"], "atLeast": 2}],
 	})) == 0
 }
 
 test_a_misspelt_name_is_named if {
-	faults({"nmes": []}) == {`data.config.p has no parameter "nmes"; it has names, age, most, form, strict, rules`}
+	faults({"nmes": []}) == {`data.config.p has no parameter "nmes"; it has names, age, most, form, strict, word, worst, ages, rules`}
 }
 
 test_what_is_no_object if {
@@ -47,6 +53,9 @@ test_wrong_types_are_named_with_what_they_must_be if {
 	faults({"strict": "no"}) == {`data.config.p.strict is "no", and must be true or false`}
 	faults({"form": "xml"}) == {`data.config.p.form is "xml", and must be one of spdx, cyclonedx`}
 	faults({"most": {"HIHG": 1}}) == {`data.config.p.most is {"HIHG":1}, and must be a map from severity to number (one of CRITICAL, HIGH, MEDIUM, LOW, UNKNOWN)`}
+	faults({"word": " "}) == {`data.config.p.word is " ", and must be a text`}
+	faults({"worst": "low"}) == {`data.config.p.worst is "low", and must be one of CRITICAL, HIGH, MEDIUM, LOW, UNKNOWN`}
+	faults({"ages": ["x"]}) == {`data.config.p.ages is ["x"], and must be a list of duration, such as 168h`}
 	faults({"names": null}) == {`data.config.p.names is null, and must be a list of text`}
 	faults({"strict": null}) == {`data.config.p.strict is null, and must be true or false`}
 }
@@ -105,6 +114,6 @@ test_findings_by_metadata if {
 	parameters.findings(chain) == {{
 		"id": "parameter",
 		"remediation": "Correct policy.data of the configuration.",
-		"msg": `data.config.p has no parameter "other"; it has names, age, most, form, strict, rules`,
+		"msg": `data.config.p has no parameter "other"; it has names, age, most, form, strict, word, worst, ages, rules`,
 	}} with data.config as {"p": {"other": "x"}}
 }

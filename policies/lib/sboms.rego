@@ -44,11 +44,12 @@ document(predicate) := predicate.Data if {
 	is_object(predicate.Data)
 } else := predicate
 
-spdx_purl(entry) := [reference.referenceLocator |
-	some reference in entry.externalRefs
-	reference.referenceType == "purl"
-][0] if {
-	true
+spdx_purl(entry) := purls[0] if {
+	purls := [reference.referenceLocator |
+		some reference in entry.externalRefs
+		reference.referenceType == "purl"
+	]
+	count(purls) > 0
 } else := null
 
 # Components may hold others, to any depth; few documents do.

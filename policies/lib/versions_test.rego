@@ -10,6 +10,8 @@ test_ranges if {
 	versions.in_range(">=1.2.0 <1.4.3", "1.1.0", "npm") == "no"
 	versions.in_range("=3.3.6", "3.3.6", "npm") == "yes"
 	versions.in_range("3.3.6", "3.3.7", "npm") == "no"
+	versions.in_range("=1.2", "1.2.0", "npm") == "yes"
+	versions.in_range("1.2", "v1.2.0", "npm") == "yes"
 	versions.in_range("!=3.3.6", "3.3.7", "npm") == "yes"
 	versions.in_range("<1.0.0 || >=2.0.0 <=2.0.1", "2.0.1", "npm") == "yes"
 	versions.in_range("<1.0.0 || >=2.0.0 <=2.0.1", "1.5.0", "npm") == "no"
