@@ -110,7 +110,7 @@ it('a report attached as a referrer counts by its signer only', async () => {
 it.each([
   ['an old scan', { maxAge: '168h' }, 'attested looked at 2026-01-01T00:00:00.000Z, longer ago than 168h'],
   ['a database of unknown age', { databaseMaxAge: '48h' }, 'the database of attested is of a time that the result does not tell'],
-  ['an age that is none', { maxAge: '7 days' }, 'data.config.scanned.maxAge is 7 days, which is no duration'],
+  ['an age that is none', { maxAge: '7 days' }, 'data.config.scanned.maxAge is "7 days", and must be a duration'],
 ])('the policy scanned denies %s where that is asked for', async (_name, scanned, said) => {
   const old = trivyReport({ imageId: image.imageId, createdAt: '2026-01-01T00:00:00Z' });
   await attest(image, key, vulnPredicateType, vulnPredicate(old), 'bundle');
