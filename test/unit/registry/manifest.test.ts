@@ -108,6 +108,12 @@ describe('a manifest is read', () => {
     expect(Object.entries(manifest.annotations)).toEqual([]);
   });
 
+  it('and keeps what names the base of an image', () => {
+    const kept = { 'org.opencontainers.image.base.name': 'registry.corp/base:1', 'org.opencontainers.image.base.digest': 'sha256:1' };
+    const annotations = { ...kept, 'org.opencontainers.image.base.name.evil': 'x', 'org.opencontainers.image.title': 'x' };
+    expect(unwrap(read({ ...image, annotations }, imageType)).annotations).toEqual(kept);
+  });
+
   it('and keeps of annotations only those that somebody reads', () => {
     const annotations = { 'dev.cosignproject.cosign/signature': 's', 'dev.sigstore.cosign/bundle': 'b', 'org.opencontainers.image.created': 'now' };
     const kept = { 'dev.cosignproject.cosign/signature': 's', 'dev.sigstore.cosign/bundle': 'b' };

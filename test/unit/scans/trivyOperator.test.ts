@@ -80,7 +80,15 @@ describe('a VulnerabilityReport', () => {
             endOfLife: false,
             counts: { HIGH: 1 },
             findings: [
-              { id: 'CVE-2026-0001', package: 'openssl', installed: '3.0.1', fixed: '3.0.2', severity: 'HIGH', purl: expect.stringContaining('pkg:deb') },
+              {
+                id: 'CVE-2026-0001',
+                package: 'openssl',
+                installed: '3.0.1',
+                fixed: '3.0.2',
+                severity: 'HIGH',
+                published: '2026-01-01T00:00:00.000Z',
+                purl: expect.stringContaining('pkg:deb'),
+              },
             ],
           },
         ],
