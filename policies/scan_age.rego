@@ -18,7 +18,6 @@
 #       meaning: How old the database may be. A result that does not tell is past any age.
 package policies.scan_age
 
-import data.lib.images
 import data.lib.parameters
 import data.lib.scans
 

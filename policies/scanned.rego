@@ -21,7 +21,6 @@
 #       meaning: The vulnerability database that result rests on is no older. A result that does not tell the age of its database is past any.
 package policies.scanned
 
-import data.lib.images
 import data.lib.parameters
 import data.lib.scans
 

@@ -28,7 +28,6 @@
 #       meaning: How long after it was made public a vulnerability does not count, by severity. It is a warning meanwhile.
 package policies.vulnerabilities
 
-import data.lib.images
 import data.lib.parameters
 import data.lib.scans
 
