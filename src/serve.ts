@@ -259,7 +259,11 @@ function policyCheck({ policies }: Core): ReadinessCheck {
   const { revision, fault, policies: loaded } = policies.status();
   const newest = fault === null ? '' : `; the newest edit is not in force: ${fault.message}`;
   if (revision === null) return { name: 'policies', ready: false, reason: fault?.message ?? 'no policies are in force' };
-  return { name: 'policies', ready: true, reason: `${loaded.filter(({ mode }) => mode !== 'off').length} in force, revision ${revision.slice(0, 12)}${newest}` };
+  return {
+    name: 'policies',
+    ready: true,
+    reason: `${loaded.filter(({ mode }) => mode !== 'off').length} in force, revision ${revision.slice(0, 12)}${newest}`,
+  };
 }
 
 /** Of what the records may take, from where on it is said that older ones go. */
