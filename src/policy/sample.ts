@@ -38,7 +38,7 @@ const scans: readonly Scan[] = [
 ];
 
 const full: Evidence = {
-  platforms: [{ platform: 'linux/amd64', digest, imageId: digest, created: '2026-01-01T00:00:00Z', user: '65532', labels: { version: '1' } }],
+  platforms: [{ platform: 'linux/amd64', digest, imageId: digest, created: '2026-01-01T00:00:00Z', user: '65532', labels: { version: '1' }, rootfs: null }],
   signatures: [
     {
       signer: 'release',

@@ -56,6 +56,7 @@ const platformOf = (image: RootImage, platform: string): PlatformImage => ({
   created: null,
   user: null,
   labels: {},
+  rootfs: image.rootfs,
 });
 
 function subject(...platforms: readonly PlatformImage[]): Subject {

@@ -46,7 +46,7 @@ export function scan(findings: readonly ScanFinding[]): EvaluatedScan {
 
 export function evidence(changes: Partial<Evidence> = {}): Evidence {
   return {
-    platforms: [{ platform: 'linux/amd64', digest: digest('a'), imageId: digest('b'), created: null, user: null, labels: {} }],
+    platforms: [{ platform: 'linux/amd64', digest: digest('a'), imageId: digest('b'), created: null, user: null, labels: {}, rootfs: null }],
     signatures: [
       {
         signer: 'release',
@@ -95,7 +95,7 @@ export function inputOf(images: readonly JudgedImage[]): string {
       admitted,
       attestations: found.attestations,
       faults: found.faults,
-      platforms: found.platforms,
+      platforms: found.platforms.map(({ rootfs: _, ...platform }) => platform),
       scans: found.scans,
       signatures: found.signatures,
     })),

@@ -43,7 +43,9 @@ describe('verify', () => {
   } as const;
   const signerLook = { stage: 'signatures', source: 'release (cosign-key)', where: 'docker.io/library/nginx', outcome: 'found none' };
   const scanLook = { stage: 'scans', source: 'reports (trivy-directory)', where: '/reports', outcome: 'linux/amd64: missing' };
-  const platforms = [{ platform: 'linux/amd64', digest: missing.digest, imageId: missing.digest, created: null, user: null, labels: {} }] as const;
+  const platforms = [
+    { platform: 'linux/amd64', digest: missing.digest, imageId: missing.digest, created: null, user: null, labels: {}, rootfs: null },
+  ] as const;
   const verify = (evidence: Partial<Evidence>, argv: readonly string[] = [], looked: VerifiedImage['looked'] = [signerLook]) => {
     const container = { container: 'image', role: 'container', path: '', pullPolicy: null, written: 'nginx:1.27' } as const;
     const verified: VerifiedImage = {

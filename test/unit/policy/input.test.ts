@@ -31,6 +31,7 @@ const evidence: fc.Arbitrary<Evidence> = fc.record({
       created: maybe(text),
       user: maybe(loneText),
       labels: map,
+      rootfs: fc.constant(null),
     }),
     { maxLength: 2 },
   ),

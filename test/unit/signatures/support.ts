@@ -97,7 +97,15 @@ export function subjectOf(image: PublishedImage, more: Partial<Pick<Subject, 're
       subject: null,
       annotations: {},
     },
-    platforms: image.platforms.map((each) => ({ platform: each.platform, digest: each.digest, imageId: each.imageId, created: null, user: null, labels: {} })),
+    platforms: image.platforms.map((each) => ({
+      platform: each.platform,
+      digest: each.digest,
+      imageId: each.imageId,
+      created: null,
+      user: null,
+      labels: {},
+      rootfs: null,
+    })),
     access: more.access ?? ownAccess,
   };
 }
