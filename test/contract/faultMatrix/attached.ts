@@ -24,7 +24,7 @@ import {
 import { type FakeRegistry, type Misbehaviour, startRegistry } from '../../fakes/registry.ts';
 import { certify, makeSigstore, signKeyless } from '../../fakes/sigstore.ts';
 import { partsOf } from '../../unit/scans/fixtures.ts';
-import { filesOf, proving, quiet } from '../../unit/signatures/support.ts';
+import { asking, filesOf, proving, quiet } from '../../unit/signatures/support.ts';
 import { inside } from './inside.ts';
 import type { Fault, Scene, Strike } from './matrix.ts';
 import { openClient, openLine, type World } from './world.ts';
@@ -127,6 +127,7 @@ export async function makeSigner(
     registry: client,
     trustRoots: roots ?? createTrustRoots({ file: filesOf(files), directory: '/nowhere', log: quiet, clock: Date.now }),
     proving,
+    ...asking(),
     revoked: { digests: [], keys: [], identities: [] },
     file: filesOf(files),
   });

@@ -78,13 +78,17 @@ async function sqliteScene(world: World): Promise<Scene> {
   const folder = mkdtempSync(join(tmpdir(), 'matrix-'));
   const file = join(folder, 'facts.db');
   const other = (): DatabaseSync => new DatabaseSync(file);
+  /** Once the facts lie in the file: what is still under way answers by itself, and would be written over what is done here. */
+  const settled = async (): Promise<DatabaseSync> => {
+    const database = other();
+    const wrote = database.prepare('select count(*) as n from facts where written >= ?');
+    await waitFor('the facts to lie in the file', async () => (Number(wrote.get(lastCell)?.['n']) >= 3 ? true : null));
+    return database;
+  };
   const spoiled =
     (change: string): Strike =>
     async () => {
-      const database = other();
-      // What is under way would be written over it.
-      const wrote = database.prepare('select count(*) as n from facts where written >= ?');
-      await waitFor('the facts to lie in the file', async () => (Number(wrote.get(lastCell)?.['n']) >= 3 ? true : null));
+      const database = await settled();
       database.exec(`create table if not exists kept as select * from facts; update facts set value = ${change}`);
       return () => {
         database.exec('insert or replace into facts select * from kept; drop table kept');
@@ -95,8 +99,8 @@ async function sqliteScene(world: World): Promise<Scene> {
     world,
     { kind: 'sqlite', file },
     {
-      down: () => {
-        const database = other();
+      down: async () => {
+        const database = await settled();
         database.exec('alter table facts rename to away');
         return () => {
           database.exec('alter table away rename to facts');
