@@ -3,6 +3,7 @@ import { bad, good, type Outcome } from '../domain/fault.ts';
 import { property, text } from '../domain/json.ts';
 import { safeText } from '../domain/text.ts';
 import type { ClusterApi, JsonPatchOperation, RegisteredWebhook, StoredSecret, WebhookKind } from './api.ts';
+import { boundAnswers } from './boundAnswers.ts';
 
 /** Loaded on first use: it takes most of a second, and a webhook without a cluster has no need of it. */
 export type Library = typeof import('@kubernetes/client-node');
@@ -34,6 +35,7 @@ export async function loadCluster(kubeconfig: string | null): Promise<Outcome<{ 
   if (cluster === null) return bad('CONFIG_INVALID', `${what} names no current cluster`);
   // The library refuses the same, but only when a call is made.
   if (!cluster.server.startsWith('https://')) return bad('CONFIG_INVALID', `${what} does not lead to an https address`);
+  boundAnswers(config);
   return good({ library, config });
 }
 

@@ -1,5 +1,5 @@
 import type { ConfigurationOptions, KubeConfig, KubernetesListObject, KubernetesObject, Watch } from '@kubernetes/client-node';
-import { bad, good, type Outcome } from '../domain/fault.ts';
+import { bad, type FaultCode, good, type Outcome } from '../domain/fault.ts';
 import { isObject, property, text } from '../domain/json.ts';
 import type { Log } from '../domain/log.ts';
 import { backOff } from './backOff.ts';
@@ -92,7 +92,7 @@ export async function followObjects(kind: FollowedKind, options: FollowOptions):
   const failed = (error: unknown): void => {
     if (closing.signal.aborted) return;
     const reason = error instanceof TooMany ? error.message : `they can’t be listed or watched: ${reasonOf(kind, library, error)}`;
-    state = bad(error instanceof TooMany ? 'LIMIT_EXCEEDED' : 'REGISTRY_UNAVAILABLE', `the ${words} of the cluster: ${reason}`);
+    state = bad(codeOf(library, error), `the ${words} of the cluster: ${reason}`);
     if (reason !== told) log.warn({ reason }, `${words} can not be followed; trying again`);
     told = reason;
     clearTimeout(timer);
@@ -204,10 +204,23 @@ function keepMetadata(object: KubernetesObject): void {
   };
 }
 
+/** A refusal is an answer, and no outage that what was known before could bridge. */
+function codeOf(library: Library, error: unknown): FaultCode {
+  if (error instanceof TooMany) return 'LIMIT_EXCEEDED';
+  const status = statusOf(library, error);
+  if (status === 401 || status === 403) return 'REGISTRY_UNAUTHORIZED';
+  if (status === 429) return 'REGISTRY_RATE_LIMITED';
+  return status === 404 ? 'RESPONSE_INVALID' : 'REGISTRY_UNAVAILABLE';
+}
+
+function statusOf(library: Library, error: unknown): number | null {
+  const given = error instanceof library.ApiException ? error.code : error instanceof Error && 'statusCode' in error ? error.statusCode : null;
+  return typeof given === 'number' ? given : null;
+}
+
 /** What happened, without a word of what was answered. */
 function reasonOf({ absent, grant }: FollowedKind, library: Library, error: unknown): string {
-  const given = error instanceof library.ApiException ? error.code : error instanceof Error && 'statusCode' in error ? error.statusCode : null;
-  const status = typeof given === 'number' ? given : null;
+  const status = statusOf(library, error);
   if (status === 404) return `${absent} (HTTP 404)`;
   if (status === 401 || status === 403) return `this process has no right to (HTTP ${status}); apply ${grant}`;
   return status === null ? `the Kubernetes API can’t be reached${networkCode(error)}` : `HTTP ${status}`;

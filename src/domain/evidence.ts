@@ -22,6 +22,16 @@ export interface PlatformImage {
   readonly labels: Readonly<Record<string, string>>;
   /** Those of the platform's own manifest that name its base image: what its builder says. */
   readonly annotations: Readonly<Record<string, string>>;
+  /** null where its configuration is no image's, so that nobody knows what it is made of. */
+  readonly rootfs: Rootfs | null;
+}
+
+/** What the file system of an image is made of. Each is the hex SHA-256 over the digests in their order, joined by a space: lists may be long. */
+export interface Rootfs {
+  /** As they are pulled: the layers of the manifest. */
+  readonly layers: string;
+  /** As they are unpacked: `rootfs.diff_ids` of the configuration. */
+  readonly diffIds: string;
 }
 
 /** Content that evidence is looked for: a digest in a repository, already read. */

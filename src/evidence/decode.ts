@@ -1,7 +1,7 @@
 /** Reads back facts that were in a store: the shapes of the domain, closed, so that what an older or newer version wrote is gathered anew. */
 import { z } from 'zod';
 import { type Digest, isDigest } from '../domain/digest.ts';
-import { type Finds, type PlatformImage, type Scan, severities, type VerifiedAttestation, type VerifiedSignature } from '../domain/evidence.ts';
+import { type Finds, type PlatformImage, type Rootfs, type Scan, severities, type VerifiedAttestation, type VerifiedSignature } from '../domain/evidence.ts';
 import { faultCodes } from '../domain/fault.ts';
 import type { Descriptor, Manifest } from '../domain/registry.ts';
 
@@ -35,8 +35,10 @@ const manifest: z.ZodType<Manifest> = z.strictObject({
   annotations: texts,
 });
 
+const rootfs: z.ZodType<Rootfs | null> = z.strictObject({ layers: text, diffIds: text }).nullable();
+
 const platforms: z.ZodType<readonly PlatformImage[]> = z.array(
-  z.strictObject({ platform: text, digest, imageId: digest, created: optionalText, user: optionalText, labels: texts, annotations: texts }),
+  z.strictObject({ platform: text, digest, imageId: digest, created: optionalText, user: optionalText, labels: texts, annotations: texts, rootfs }),
 );
 
 const signature: z.ZodType<VerifiedSignature> = z.strictObject({

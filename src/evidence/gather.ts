@@ -13,7 +13,7 @@ import type {
   VerifiedSignature,
 } from '../domain/evidence.ts';
 import { believe, type Facts, type Known, type Lifetime, type Passing } from '../domain/facts.ts';
-import { bad, type Fault, type Outcome, publicFault } from '../domain/fault.ts';
+import { bad, type Fault, type FaultCode, type Outcome, publicFault } from '../domain/fault.ts';
 import { type PinnedReference, type Repository, repositoryName } from '../domain/image.ts';
 import type { Access, Manifest } from '../domain/registry.ts';
 import { decodeFinds, decodeManifest, decodePlatforms } from './decode.ts';
@@ -72,7 +72,7 @@ export function createGatherer(
       const why = finds.faults.find((f) => f.transient) ?? finds.faults[0];
       // What could not be read may be the newest report, and the worst: such a look counts once and is not kept.
       if (stage === 'scans' && why !== undefined) return { outage: why.code };
-      if (!foundNone(stage, finds)) return lasting(scarce ? unhurried : stable, finds);
+      if (!foundNone(stage, finds) && !leftUnread(stage, finds)) return lasting(scarce ? unhurried : stable, finds);
       // With a fault beside it, nobody knows that there is none: that is believed for no time at all, be it an outage or a refusal.
       return why === undefined ? absent : { outage: why.code };
     };
@@ -236,6 +236,14 @@ function darkStages({ platforms, finds }: Parts): Stage[] {
 function foundNone(stage: Stage, finds: Finds): boolean {
   if (stage === 'signatures') return finds.signatures.length === 0;
   return finds.scans.length === 0 || finds.scans.some((scan) => scan.state !== 'evaluated');
+}
+
+/** Codes of a rejection of what was read. */
+const read: ReadonlySet<FaultCode> = new Set(['SCAN_INVALID', 'SIGNATURE_INVALID', 'SIGNER_MISMATCH']);
+
+/** Whether a scan counts, but not with all that could speak for the image: a VEX document that a registry did not give out, say. */
+function leftUnread(stage: Stage, { rejected }: Finds): boolean {
+  return stage === 'scans' && rejected.some(({ code }) => !read.has(code));
 }
 
 function unknown<T>(f: Fault): Known<T> {

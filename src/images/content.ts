@@ -23,7 +23,12 @@ export function createContentReader(registry: Registry) {
       access: Access,
       signal: AbortSignal,
     ): Promise<Outcome<readonly PlatformImage[]>> {
-      return firstGood(repositories, (repository) => readPlatforms(registry, repository, manifest, wanted, { signal, access }));
+      const call = { signal, access };
+      return firstGood(repositories, async (repository) => {
+        // What is kept of an image is without its layers. They were read a moment ago, and mostly lie ready.
+        const whole = manifest.kind === 'image' ? await registry.manifest(repository, { digest: manifest.digest }, call) : good(manifest);
+        return whole.ok ? readPlatforms(registry, repository, whole.value, wanted, call) : whole;
+      });
     },
   };
 }

@@ -1,3 +1,4 @@
+import { type Digest, isDigest } from '../domain/digest.ts';
 import type { PlatformImage } from '../domain/evidence.ts';
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { isObject, property, text, textMap } from '../domain/json.ts';
@@ -31,9 +32,11 @@ const innerKeys = knownKeys(
 interface ImageConfig extends Pick<PlatformImage, 'created' | 'user' | 'labels'> {
   /** `os/architecture[/variant]`; null where it names none. */
   readonly platform: string | null;
+  /** Digests of the layers when unpacked, in order; null where it is no image's configuration. */
+  readonly diffIds: readonly Digest[] | null;
 }
 
-const nothingKnown: ImageConfig = { platform: null, created: null, user: null, labels: {} };
+const nothingKnown: ImageConfig = { platform: null, created: null, user: null, labels: {}, diffIds: null };
 
 /**
  * Reads the configuration of an image: https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#properties. One that a runtime
@@ -42,9 +45,12 @@ const nothingKnown: ImageConfig = { platform: null, created: null, user: null, l
  * configuration of X`.
  */
 export function readImageConfig(bytes: Uint8Array, mediaType: string): Outcome<ImageConfig> {
+  const isImage = imageTypes.has(mediaType.toLowerCase());
   const read = readUnambiguous(bytes);
-  if (!read.ok) return imageTypes.has(mediaType.toLowerCase()) ? bad('MANIFEST_INVALID', `is one ${read.fault.message}`) : good(nothingKnown);
+  if (!read.ok) return isImage ? bad('MANIFEST_INVALID', `is one ${read.fault.message}`) : good(nothingKnown);
   const config = read.value;
+  const diffIds = readDiffIds(config, isImage);
+  if (diffIds === null && isImage) return bad('MANIFEST_INVALID', 'is one whose rootfs.diff_ids is no list of digests');
   const inner = property(config, 'config');
   const named = [text(property(config, 'os')), text(property(config, 'architecture')), text(property(config, 'variant'))].filter(
     (part) => part !== null && part !== '',
@@ -54,7 +60,16 @@ export function readImageConfig(bytes: Uint8Array, mediaType: string): Outcome<I
     created: text(property(config, 'created')),
     user: text(property(inner, 'User')),
     labels: textMap(property(inner, 'Labels')),
+    diffIds,
   });
+}
+
+/** null where they are not well formed, or are those of an artifact that has none. https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#properties, rootfs */
+function readDiffIds(config: unknown, isImage: boolean): readonly Digest[] | null {
+  const list = property(property(config, 'rootfs'), 'diff_ids') ?? (isImage ? [] : null);
+  if (!Array.isArray(list)) return null;
+  const digests = list.filter((entry: unknown): entry is Digest => typeof entry === 'string' && isDigest(entry));
+  return digests.length === list.length ? digests : null;
 }
 
 function readUnambiguous(bytes: Uint8Array): Outcome<Readonly<Record<string, unknown>>> {

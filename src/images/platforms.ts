@@ -1,4 +1,6 @@
-import type { PlatformImage } from '../domain/evidence.ts';
+import { createHash } from 'node:crypto';
+import type { Digest } from '../domain/digest.ts';
+import type { PlatformImage, Rootfs } from '../domain/evidence.ts';
 import { bad, type Fault, good, type Outcome } from '../domain/fault.ts';
 import type { Repository } from '../domain/image.ts';
 import { repositoryName } from '../domain/image.ts';
@@ -9,6 +11,8 @@ import { longestConfig, readImageConfig } from './imageConfig.ts';
 /**
  * Reads the platforms of an image that may run here: of an index, the children that match; of a plain image, itself. A platform that
  * matters and could not be read is a fault, never left out in silence.
+ *
+ * @param manifest With its layers.
  */
 export async function readPlatforms(
   registry: Registry,
@@ -47,12 +51,26 @@ async function readPlatform(
   if (!bytes.ok) return bytes;
   const read = readImageConfig(bytes.value, config.mediaType);
   if (!read.ok) return bad(read.fault.code, `the configuration of ${repositoryName(repository)}@${manifest.digest} ${read.fault.message}`);
-  const { platform: configured, ...described } = read.value;
+  const { platform: configured, diffIds, ...described } = read.value;
+  // Evidence is bound to what the configuration names; runtimes refuse the rest too: https://github.com/containerd/containerd/blob/v2.3.3/core/unpack/unpacker.go
+  if (diffIds !== null && diffIds.length !== manifest.layers.length) {
+    const [has, names] = [manifest.layers.length, diffIds.length];
+    return bad(
+      'MANIFEST_INVALID',
+      `${repositoryName(repository)}@${manifest.digest} has ${has} layers, and its configuration names ${names}: no runtime unpacks it`,
+    );
+  }
+  const rootfs: Rootfs | null = diffIds === null ? null : { layers: hashOf(manifest.layers.map(({ digest }) => digest)), diffIds: hashOf(diffIds) };
   return good({
     platform: platform ?? configured ?? 'unknown',
     digest: manifest.digest,
     imageId: config.digest,
     ...described,
     annotations: manifest.annotations,
+    rootfs,
   });
+}
+
+function hashOf(digests: readonly Digest[]): string {
+  return createHash('sha256').update(digests.join(' ')).digest('hex');
 }

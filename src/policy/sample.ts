@@ -48,6 +48,7 @@ const full: Evidence = {
       user: '65532',
       labels: { version: '1' },
       annotations: { version: '1' },
+      rootfs: null,
     },
   ],
   signatures: [

@@ -3,6 +3,7 @@ import type { Finds, PlatformImage, Rejection, Scan, Subject } from '../domain/e
 import { bad, type Fault, type Outcome } from '../domain/fault.ts';
 import { property } from '../domain/json.ts';
 import { decodeVulnPredicate } from './cosignVuln.ts';
+import { findDifference } from './sameContent.ts';
 import { choose, evaluate, withoutResult } from './scan.ts';
 import { decodeTrivyReport, readImageId, type TrivyReport } from './trivyReport.ts';
 
@@ -67,7 +68,7 @@ export function judgeAttached(
 }
 
 function scanOf(source: string, image: PlatformImage, attached: readonly Attached[], subject: Subject, now: number, none: string): Scan {
-  const place = { source, platform: image.platform, digest: image.digest };
+  const place = { source, image, subject };
   const scans: Scan[] = [];
   for (const at of attached) {
     // What is attached to a sibling's manifest says nothing about this platform.
@@ -98,6 +99,11 @@ function binding(found: AttachedReport, digest: Digest, subject: Subject): 'othe
 function reject(source: string, found: AttachedReport, digest: Digest, subject: Subject): Rejection[] {
   const rejection = (message: string): Rejection[] => [{ stage: 'scans', source, layout: null, code: 'SCAN_INVALID', message }];
   if (!found.report.ok) return rejection(unusable(found));
+  const { content } = found.report.value;
+  const same = subject.platforms.filter(({ imageId }) => imageId === found.imageId);
+  const differences = same.map((image) => findDifference(content, image, subject));
+  const [difference] = differences;
+  if (difference && !differences.includes(null)) return rejection(`${found.what} does not count: ${difference}`);
   const own = subject.platforms.filter((platform) => platform.digest === digest);
   if (own.some(({ imageId }) => imageId === found.imageId)) return [];
   const belongs = own.length === 0 && subject.platforms.some(({ imageId }) => imageId === found.imageId);

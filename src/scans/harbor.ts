@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { noFinds, type PlatformImage, type Scan } from '../domain/evidence.ts';
+import { noFinds, type Scan } from '../domain/evidence.ts';
 import { bad, type Fault, good, type Outcome } from '../domain/fault.ts';
 import type { ImageReference, Repository } from '../domain/image.ts';
 import { createHarborApi, type HarborApi } from './harborApi.ts';
 import { harborCredentials, readHarborCredentials } from './harborCredentials.ts';
 import type { ScanProgress } from './harborReport.ts';
 import type { ScanKind, ScanParts, ScanSource } from './kind.ts';
-import { choose, evaluate, withoutResult } from './scan.ts';
+import { nothingReported } from './sameContent.ts';
+import { choose, evaluate, type ScanPlace, withoutResult } from './scan.ts';
 
 const settings = z.strictObject({
   name: z.string().min(1).max(64),
@@ -36,6 +37,8 @@ export const harbor: ScanKind<Settings> = {
   },
 };
 
+type Target = Pick<ScanPlace, 'image' | 'subject'>;
+
 function harborSource({ name, kind }: Settings, url: URL, api: HarborApi, parts: ScanParts): ScanSource {
   const trust = createHash('sha256')
     .update(JSON.stringify([kind, url.href]))
@@ -52,12 +55,12 @@ function harborSource({ name, kind }: Settings, url: URL, api: HarborApi, parts:
       if (subject.platforms.length === 0) return bad('MANIFEST_INVALID', 'the platforms of the image are not known, so no report can be bound to them');
       const places = placesThere(subject.image);
       // Each platform by its own manifest: what Harbor says of an index is a success as soon as one child was scanned.
-      const looks = await Promise.all(subject.platforms.map((image) => lookAt(image, places, signal)));
+      const looks = await Promise.all(subject.platforms.map((image) => lookAt({ image, subject }, places, signal)));
       const faults = looks.flatMap((look) => look.faults);
       const [first] = faults;
       if (first !== undefined && looks.every((look) => look.scans.length === 0)) return { ok: false, fault: first };
       const scans = looks.map(({ image, scans: found, faults: own }) => {
-        const place = { source: name, platform: image.platform, digest: image.digest };
+        const place = { source: name, image, subject };
         const unlooked = own.map((fault) => withoutResult(place, 'unavailable', fault.message));
         return choose(withoutResult(place, 'missing', `Harbor at ${url.host} does not hold the manifest ${image.digest}`), [...found, ...unlooked]);
       });
@@ -65,8 +68,8 @@ function harborSource({ name, kind }: Settings, url: URL, api: HarborApi, parts:
     },
   };
 
-  async function lookAt(image: PlatformImage, places: readonly Repository[], signal: AbortSignal) {
-    const outcomes = await Promise.all(places.map(({ repository }) => scanIn(repository, image, signal)));
+  async function lookAt({ image, subject }: Target, places: readonly Repository[], signal: AbortSignal) {
+    const outcomes = await Promise.all(places.map(({ repository }) => scanIn(repository, { image, subject }, signal)));
     return {
       image,
       scans: outcomes.flatMap((outcome) => (outcome.ok ? [outcome.value] : [])),
@@ -74,8 +77,8 @@ function harborSource({ name, kind }: Settings, url: URL, api: HarborApi, parts:
     };
   }
 
-  async function scanIn(repository: string, image: PlatformImage, signal: AbortSignal): Promise<Outcome<Scan>> {
-    const place = { source: name, platform: image.platform, digest: image.digest };
+  async function scanIn(repository: string, { image, subject }: Target, signal: AbortSignal): Promise<Outcome<Scan>> {
+    const place = { source: name, image, subject };
     const found = await api.artifact(repository, image.digest, signal);
     if (!found.ok) return found;
     if (found.value === null) return good(withoutResult(place, 'missing', `Harbor at ${url.host} does not hold the manifest ${image.digest}`));
@@ -85,7 +88,15 @@ function harborSource({ name, kind }: Settings, url: URL, api: HarborApi, parts:
     const report = await api.report(repository, image.digest, signal);
     if (!report.ok) return report.fault.code === 'SCAN_INVALID' ? good(withoutResult(place, 'invalid', report.fault.message)) : report;
     if (report.value === null) return good(withoutResult(place, 'missing', 'Harbor has no scan report of the image'));
-    return good(evaluate(place, { ...report.value, imageId: image.imageId, platform: image.platform }, null, found.value.endedAt, parts.clock()));
+    return good(
+      evaluate(
+        place,
+        { ...report.value, imageId: image.imageId, platform: image.platform, content: nothingReported },
+        null,
+        found.value.endedAt,
+        parts.clock(),
+      ),
+    );
   }
 }
 

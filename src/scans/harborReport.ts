@@ -3,6 +3,7 @@ import { type Digest, isDigest, parseDigest } from '../domain/digest.ts';
 import type { ScanFinding, Severity } from '../domain/evidence.ts';
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { isObject, property } from '../domain/json.ts';
+import { cutText, longestText } from './cutText.ts';
 import { parseTime } from './time.ts';
 import { countOpen, mostFindings, type TrivyReport } from './trivyReport.ts';
 
@@ -24,9 +25,10 @@ export interface ScanProgress {
 }
 
 /** What Harbor's report says; what it is about is known by what was asked. */
-export type HarborReport = Omit<TrivyReport, 'imageId' | 'platform'>;
+export type HarborReport = Omit<TrivyReport, 'imageId' | 'platform' | 'content'>;
 
-const text = z.string().max(4096);
+const text = z.string().max(longestText);
+const shown = z.string().transform(cutText);
 const artifact = z.object({ digest: text, scan_overview: z.unknown().optional() });
 const overview = z.object({
   scan_status: z.enum(['Success', 'Running', 'Pending', 'Scheduled', 'Error', 'Stopped']),
@@ -51,15 +53,15 @@ export function readArtifact(value: unknown): Outcome<ScanProgress> {
 const item = z.object({
   id: text.min(1),
   package: text.min(1),
-  version: text.nullish(),
-  fix_version: text.nullish(),
+  version: shown.nullish(),
+  fix_version: shown.nullish(),
   severity: text.nullish(),
-  status: text.nullish(),
+  status: shown.nullish(),
   artifact_digest: text.nullish(),
 });
 const report = z.object({
   generated_at: text,
-  scanner: z.object({ name: text.nullish(), version: text.nullish() }).nullish(),
+  scanner: z.object({ name: shown.nullish(), version: shown.nullish() }).nullish(),
   vulnerabilities: z.array(item).max(mostFindings).nullish(),
 });
 

@@ -1,4 +1,5 @@
 import { PackageURL } from 'packageurl-js';
+import { longestText } from './cutText.ts';
 
 /** A package URL, parsed. https://github.com/package-url/purl-spec/blob/main/PURL-SPECIFICATION.rst */
 export interface Purl {
@@ -10,11 +11,9 @@ export interface Purl {
   readonly subpath: string | null;
 }
 
-const longest = 4096;
-
-/** null for what is no package URL. */
+/** null for what is no package URL, and for one that was cut. */
 export function parsePurl(text: string): Purl | null {
-  if (!text.startsWith('pkg:') || text.length > longest) return null;
+  if (!text.startsWith('pkg:') || text.length > longestText) return null;
   try {
     const { type, namespace, name, version, qualifiers, subpath } = PackageURL.fromString(text);
     return { type, namespace: namespace ?? '', name, version: version ?? null, qualifiers: { ...qualifiers }, subpath: subpath ?? null };

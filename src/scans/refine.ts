@@ -66,10 +66,8 @@ async function askAll(vex: readonly VexSource[], subject: Subject, signal: Abort
   let whole = true;
   const outcomes = await Promise.all(vex.map(async (each) => ({ name: each.name, outcome: await each.claims(subject, signal) })));
   for (const { name, outcome } of outcomes) {
-    if (outcome.ok) {
-      claims.push(...outcome.value.claims);
-      rejected.push(...outcome.value.rejected);
-    } else if (outcome.fault.transient) return outcome;
+    if (outcome.ok) claims.push(...outcome.value);
+    else if (outcome.fault.transient) return outcome;
     else {
       whole = false;
       rejected.push(refuse(name, outcome.fault.code, `no VEX statement counts, since not all of ${name} could be read: ${outcome.fault.message}`));

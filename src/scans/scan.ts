@@ -1,5 +1,5 @@
-import type { Digest } from '../domain/digest.ts';
-import type { Scan } from '../domain/evidence.ts';
+import type { PlatformImage, Scan, Subject } from '../domain/evidence.ts';
+import { findDifference } from './sameContent.ts';
 import { clockSkew } from './time.ts';
 import type { TrivyReport } from './trivyReport.ts';
 
@@ -23,29 +23,31 @@ const order: readonly State[] = [
   'missing',
 ];
 
-/** Where a scan belongs. */
+/** Where a report is looked for: at a platform of an image. */
 export interface ScanPlace {
   readonly source: string;
-  readonly platform: string;
-  readonly digest: Digest;
+  readonly image: PlatformImage;
+  readonly subject: Subject;
 }
 
 /** A scan that did not lead to findings, with the reason in one sentence. */
-export function withoutResult(place: ScanPlace, state: Exclude<State, 'evaluated'>, reason: string): Scan {
-  return { source: place.source, platform: place.platform, digest: place.digest, state, reason };
+export function withoutResult({ source, image }: ScanPlace, state: Exclude<State, 'evaluated'>, reason: string): Scan {
+  return { source, platform: image.platform, digest: image.digest, state, reason };
 }
 
 /**
- * What a report that is bound to a platform says about it. `claimed` is the time its envelope claims: the older one counts, since
+ * What a report that has the image ID of a platform says about it. `claimed` is the time its envelope claims: the older one counts, since
  * converting an old report dates it anew.
  */
 export function evaluate(place: ScanPlace, report: TrivyReport, signer: string | null, claimed: number | null, now: number): Scan {
+  const difference = findDifference(report.content, place.image, place.subject);
+  if (difference !== null) return withoutResult(place, 'mismatch', difference);
   if (Math.max(report.scannedAt, claimed ?? 0) > now + clockSkew) return withoutResult(place, 'invalid', 'the report claims to be from the future');
   if (report.inconclusive !== null) return withoutResult(place, 'inconclusive', report.inconclusive);
   return {
     source: place.source,
-    platform: place.platform,
-    digest: place.digest,
+    platform: place.image.platform,
+    digest: place.image.digest,
     state: 'evaluated',
     signer,
     scanner: report.scanner,

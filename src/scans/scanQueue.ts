@@ -75,13 +75,21 @@ export class ScanQueue<T> {
       if (signal.aborted) return;
       const outcome = await scan(signal).catch((cause: unknown) => bad('INTERNAL', 'the scan could not be started', { cause, transient: true }));
       if (signal.aborted) return;
-      const before = this.#known.peek(key)?.result ?? null;
-      // An older result stays beside the failure: its own age says what it is worth.
-      this.#known.set(key, { result: outcome.ok ? outcome.value : before, failed: outcome.ok ? null : outcome.fault, at: this.#clock() });
+      this.#known.set(key, { ...this.#conclude(key, outcome), at: this.#clock() });
     } finally {
       this.#busy -= 1;
       this.#waiting.shift()?.();
     }
+  }
+
+  /**
+   * An older result stays beside a scan that failed: its own age says what it is worth. A scan that did end, and whose report can't be
+   * used, takes it away: what it can't be read for may be what it found.
+   */
+  #conclude(key: string, outcome: Outcome<T>): Pick<Entry<T>, 'result' | 'failed'> {
+    if (outcome.ok) return { result: outcome.value, failed: null };
+    const before = outcome.fault.transient ? (this.#known.peek(key)?.result ?? null) : null;
+    return { result: before, failed: outcome.fault };
   }
 
   async #turn(): Promise<void> {

@@ -91,10 +91,10 @@ class TrivySource implements ScanSource {
     if (subject.platforms.length === 0) return bad('MANIFEST_INVALID', 'the platforms of the image are not known, so they can not be scanned');
     const patience = AbortSignal.any([signal, AbortSignal.timeout(this.#settings.patience)]);
     const looks = await Promise.all(subject.platforms.map((image) => this.#scanOf(image, subject, patience)));
-    const scans = subject.platforms.flatMap(({ platform, digest }, i) => {
+    const scans = subject.platforms.flatMap((image, i) => {
       const look = looks[i];
       if (look === undefined) return [];
-      return look.ok ? look.value : withoutResult({ source: this.name, platform, digest }, 'unavailable', look.fault.message);
+      return look.ok ? look.value : withoutResult({ source: this.name, image, subject }, 'unavailable', look.fault.message);
     });
     const pending = scans.filter(({ state }) => state === 'pending').length;
     const faults = looks.flatMap((look) => (look.ok ? [] : [look.fault]));
@@ -110,7 +110,7 @@ class TrivySource implements ScanSource {
   }
 
   async #scanOf(image: PlatformImage, subject: Subject, patience: AbortSignal): Promise<Outcome<Scan>> {
-    const place = { source: this.name, platform: image.platform, digest: image.digest };
+    const place = { source: this.name, image, subject };
     const ask = () => this.#queue.ask(image.digest, (own) => this.#run(image, subject, own));
     let standing = ask();
     if (standing.ok && standing.value.running !== null && standing.value.result === null) {
@@ -121,7 +121,9 @@ class TrivySource implements ScanSource {
     const { result, failed, running } = standing.value;
     if (result !== null) return good(evaluate(place, result, null, null, this.#parts.clock()));
     if (running !== null) return good(withoutResult(place, 'pending', 'the scan is not finished'));
-    return good(withoutResult(place, 'failed', failed?.message ?? 'the scan was ended'));
+    // Of a report that can't be used nobody knows what it found; a scan that failed found nothing out.
+    const state = failed !== null && !failed.transient ? 'invalid' : 'failed';
+    return good(withoutResult(place, state, failed?.message ?? 'the scan was ended'));
   }
 
   /** One scan, by the digest of the platform's own manifest: of an index Trivy would choose a child by itself. */

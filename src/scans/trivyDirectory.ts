@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { Digest } from '../domain/digest.ts';
-import { noFinds, type PlatformImage, type Scan } from '../domain/evidence.ts';
+import { noFinds, type Scan } from '../domain/evidence.ts';
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import type { FolderContent, FolderUse } from './jsonFolder.ts';
 import type { ScanKind, ScanParts, ScanSource } from './kind.ts';
-import { choose, evaluate, withoutResult } from './scan.ts';
+import { choose, evaluate, type ScanPlace, withoutResult } from './scan.ts';
 import { decodeTrivyReport, readImageId, type TrivyReport } from './trivyReport.ts';
 import { trustOf } from './trust.ts';
 import { WatchedFolder } from './watchedFolder.ts';
@@ -54,12 +54,16 @@ function directorySource({ name, kind, path }: Settings, folder: WatchedFolder<F
     },
     applies: () => true,
     close: () => folder.close(),
-    async look({ platforms }) {
-      if (platforms.length === 0) return bad('MANIFEST_INVALID', 'the platforms of the image are not known, so no report can be bound to them');
+    async look(subject) {
+      if (subject.platforms.length === 0) return bad('MANIFEST_INVALID', 'the platforms of the image are not known, so no report can be bound to them');
       if (!folder.content.ok) return folder.content;
       const content = folder.content.value;
       const reports = index(content);
-      return good({ ...noFinds, scans: platforms.map((image) => scanOf(name, image, content, reports, platforms, parts.clock())), faults: content.faults });
+      return good({
+        ...noFinds,
+        scans: subject.platforms.map((image) => scanOf({ source: name, image, subject }, content, reports, parts.clock())),
+        faults: content.faults,
+      });
     },
   };
 }
@@ -83,21 +87,14 @@ function indexOnce(): (content: FolderContent<FiledReport>) => Index {
   };
 }
 
-function scanOf(
-  source: string,
-  image: PlatformImage,
-  { items, faults }: FolderContent<FiledReport>,
-  reports: Index,
-  platforms: readonly PlatformImage[],
-  now: number,
-): Scan {
-  const place = { source, platform: image.platform, digest: image.digest };
+function scanOf(place: ScanPlace, { items, faults }: FolderContent<FiledReport>, reports: Index, now: number): Scan {
+  const { image, subject } = place;
   const scans = (reports.get(image.imageId) ?? []).map((report) =>
     report.ok ? evaluate(place, report.value, null, null, now) : withoutResult(place, 'invalid', `the report can't be used: ${report.fault.message}`),
   );
   const [fault] = faults;
   if (fault !== undefined) scans.push(withoutResult(place, 'unavailable', `not all reports could be looked at: ${fault.message}`));
-  if (platforms.some(({ imageId }) => imageId !== image.imageId && reports.has(imageId))) {
+  if (subject.platforms.some(({ imageId }) => imageId !== image.imageId && reports.has(imageId))) {
     scans.push(withoutResult(place, 'otherPlatform', 'the reports found are about other platforms of the image'));
   }
   // Files that hold no report that could be bound to an image.

@@ -4,6 +4,7 @@ import { bad, good } from '../domain/fault.ts';
 import { repositoryName } from '../domain/image.ts';
 import type { ObjectWatch, ScanKind, ScanParts, ScanSource } from './kind.ts';
 import { OperatorReports } from './operatorReports.ts';
+import { nothingReported } from './sameContent.ts';
 import { choose, evaluate, withoutResult } from './scan.ts';
 import { trustOf } from './trust.ts';
 import type { OperatorReport } from './vulnerabilityReport.ts';
@@ -80,11 +81,11 @@ class OperatorSource implements ScanSource {
   }
 
   #scanOf(image: PlatformImage, subject: Subject): Scan {
-    const place = { source: this.name, platform: image.platform, digest: image.digest };
+    const place = { source: this.name, image, subject };
     const now = this.#parts.clock();
     const read = ({ content }: OperatorReport): Scan =>
       content.ok
-        ? evaluate(place, { ...content.value, imageId: image.imageId, platform: image.platform }, null, null, now)
+        ? evaluate(place, { ...content.value, imageId: image.imageId, platform: image.platform, content: nothingReported }, null, null, now)
         : withoutResult(place, 'invalid', `the report can't be used: ${content.fault.message}`);
     const scans = [image.imageId, image.digest].flatMap((digest) => this.#reports.about(digest).map(read));
     if (image.digest !== subject.image.digest) {

@@ -3,14 +3,18 @@ import { type Digest, isDigest } from '../domain/digest.ts';
 import { type ScanFinding, type Severity, severities } from '../domain/evidence.ts';
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { property, text } from '../domain/json.ts';
+import { cutText, longestText } from './cutText.ts';
+import { contentFields, type ReportedContent, readReportedContent, rootfsField } from './sameContent.ts';
 import { formatTime, parseTime } from './time.ts';
 
 /** What a Trivy report says, whoever made it. */
 export interface TrivyReport {
-  /** Digest of the image's configuration: the only thing in a report that names content, and so the only thing it is bound by. */
+  /** Digest of the image's configuration, by which a report is bound. */
   readonly imageId: Digest;
   /** `os/architecture[/variant]` of the image's configuration. */
   readonly platform: string | null;
+  /** What more it says of the content, which must not speak against it. */
+  readonly content: ReportedContent;
   /** Milliseconds since the epoch. */
   readonly scannedAt: number;
   /** RFC 3339; known only when Trivy ran as a client of its server. */
@@ -25,37 +29,38 @@ export interface TrivyReport {
 
 /** The most findings of one report that are read; a report with more is refused, never cut. */
 export const mostFindings = 50_000;
-const longestText = 4096;
 
 const line = z.string().max(longestText);
+const shown = z.string().transform(cutText);
 const vulnerability = z.object({
   VulnerabilityID: line.min(1),
   PkgName: line.min(1),
-  PkgIdentifier: z.object({ PURL: line.nullish() }).nullish(),
-  InstalledVersion: line.nullish(),
-  FixedVersion: line.nullish(),
-  Status: line.nullish(),
+  PkgIdentifier: z.object({ PURL: z.string().nullish() }).nullish(),
+  InstalledVersion: z.string().nullish(),
+  FixedVersion: z.string().nullish(),
+  Status: z.string().nullish(),
   Severity: z.enum(severities).nullish(),
   PublishedDate: line.nullish(),
   VendorSeverity: z.record(z.string().max(128), z.int().min(0).max(4)).nullish(),
 });
-const modified = z.object({ Type: line, Status: line.nullish(), Statement: line.nullish(), Source: line.nullish(), Finding: z.unknown() });
+const modified = z.object({ Type: z.string(), Status: shown.nullish(), Statement: shown.nullish(), Source: shown.nullish(), Finding: z.unknown() });
 const result = z.object({
-  Class: line.nullish(),
+  Class: z.string().nullish(),
   Vulnerabilities: z.array(vulnerability).nullish(),
   ExperimentalModifiedFindings: z.array(modified).nullish(),
 });
-const image = z.object({ architecture: line.nullish(), os: line.nullish(), variant: line.nullish() });
+const image = z.object({ architecture: line.nullish(), os: line.nullish(), variant: line.nullish(), rootfs: rootfsField });
 /** The parts of https://github.com/aquasecurity/trivy/blob/v0.74.0/pkg/types/report.go that matter here. */
 const report = z.object({
   SchemaVersion: z.literal(2),
   CreatedAt: line,
   ArtifactType: z.literal('container_image'),
-  Trivy: z.object({ Version: line.nullish(), Server: z.object({ VulnerabilityDB: z.object({ UpdatedAt: line.nullish() }).nullish() }).nullish() }).nullish(),
+  Trivy: z.object({ Version: shown.nullish(), Server: z.object({ VulnerabilityDB: z.object({ UpdatedAt: line.nullish() }).nullish() }).nullish() }).nullish(),
   Metadata: z.object({
     ImageID: line,
     OS: z.object({ Family: line.nullish(), EOSL: z.boolean().nullish() }).nullish(),
     ImageConfig: image.nullish(),
+    ...contentFields,
   }),
   Results: z.array(result).max(10_000).nullish(),
 });
@@ -89,6 +94,7 @@ export function decodeTrivyReport(value: unknown): Outcome<TrivyReport> {
   return good({
     imageId: Metadata.ImageID,
     platform: platformOf(Metadata.ImageConfig ?? null),
+    content: readReportedContent(Metadata),
     scannedAt,
     databaseUpdatedAt: updated === null ? null : new Date(updated).toISOString(),
     scanner: `trivy ${Trivy?.Version ?? '(version unknown)'}`,
@@ -122,18 +128,20 @@ function place(error: z.ZodError): string {
 /** Each finding once: Trivy repeats a finding for every path its package lies at. */
 function collectFindings(results: readonly Result[]): ScanFinding[] | null {
   const found = new Map<string, ScanFinding>();
-  const add = (finding: ScanFinding): void => {
-    const key = JSON.stringify([finding.id, finding.package, finding.purl, finding.installed, finding.fixed, finding.severity, finding.status]);
+  const add = (entry: Vulnerability, suppressed: ScanFinding['suppressed']): void => {
+    // Before anything is cut: two that differ stay two.
+    const { VulnerabilityID, PkgName, PkgIdentifier, InstalledVersion, FixedVersion, Severity, Status } = entry;
+    const key = JSON.stringify([VulnerabilityID, PkgName, PkgIdentifier?.PURL || null, InstalledVersion ?? '', FixedVersion || null, Severity, Status]);
     // What is suppressed at one place counts if it is open at another.
-    if (found.get(key)?.suppressed !== null) found.set(key, finding);
+    if (found.get(key)?.suppressed !== null) found.set(key, toFinding(entry, suppressed));
   };
   for (const { Vulnerabilities, ExperimentalModifiedFindings } of results) {
-    for (const entry of Vulnerabilities ?? []) add(toFinding(entry, null));
+    for (const entry of Vulnerabilities ?? []) add(entry, null);
     for (const entry of ExperimentalModifiedFindings ?? []) {
       if (entry.Type !== 'vulnerability') continue;
       const parsed = vulnerability.safeParse(entry.Finding);
       if (!parsed.success) return null;
-      add(toFinding(parsed.data, { by: `trivy ${entry.Source ?? ''}`.trim(), reason: entry.Statement ?? entry.Status ?? '' }));
+      add(parsed.data, { by: `trivy ${entry.Source ?? ''}`.trim(), reason: entry.Statement ?? entry.Status ?? '' });
     }
   }
   return [...found.values()];
@@ -147,12 +155,12 @@ function toFinding(entry: Vulnerability, suppressed: ScanFinding['suppressed']):
   return {
     id: entry.VulnerabilityID,
     package: entry.PkgName,
-    purl: entry.PkgIdentifier?.PURL || null,
-    installed: entry.InstalledVersion ?? '',
-    fixed: entry.FixedVersion || null,
+    purl: entry.PkgIdentifier?.PURL ? cutText(entry.PkgIdentifier.PURL) : null,
+    installed: cutText(entry.InstalledVersion ?? ''),
+    fixed: entry.FixedVersion ? cutText(entry.FixedVersion) : null,
     severity: entry.Severity ?? 'UNKNOWN',
     severities: Object.fromEntries(vendors.map(([vendor, grade]) => [vendor, byNumber[grade] ?? 'UNKNOWN'])),
-    status: entry.Status || 'unknown',
+    status: cutText(entry.Status || 'unknown'),
     published: formatTime(entry.PublishedDate),
     suppressed,
   };

@@ -20,6 +20,8 @@ export interface Claim {
   readonly logEntries: readonly TransparencyLogEntry[];
   /** The signing certificate, DER, at most 16 KB; null where there is none. Chains that come along are not read: nobody has to believe them. */
   readonly certificate: Buffer | null;
+  /** Id of the key that is said to have signed, SHA-256 of its SubjectPublicKeyInfo in hex: for people only, since anybody can say it. */
+  readonly keyHint: string | null;
   /** RFC 3161 responses, DER, each at most 16 KB, and the bytes that they may be about. */
   readonly timestamps: readonly Buffer[];
   readonly timestamped: readonly Buffer[];

@@ -51,11 +51,14 @@ export function decodeBundle(blob: Digest, bytes: Uint8Array, purpose: Purpose):
       logEntries,
       certificate: certificates[0] ?? null,
       timestamps,
+      keyHint: hintOf(bundle),
     });
   });
 }
 
 type Envelope = ReturnType<typeof envelopeFromJSON>;
+/** Only a bundle has a place for it. */
+type Hinted = Partial<Pick<Claim, 'keyHint'>>;
 type Origin = Pick<Claim, 'layout' | 'purpose' | 'blob' | 'id'>;
 
 /** A layer with its annotations: the same payload may lie beside it once more, with a better proof or a worse one. */
@@ -66,7 +69,7 @@ function identify(blob: Digest, annotations: Readonly<Record<string, string>>): 
 function fromEnvelope(
   origin: Origin,
   envelope: Envelope,
-  { alsoTimestamped = [], ...material }: Material & { readonly alsoTimestamped?: readonly Buffer[] },
+  { alsoTimestamped = [], ...material }: Material & Hinted & { readonly alsoTimestamped?: readonly Buffer[] },
 ): Outcome<Claim> {
   const [only, ...more] = envelope.signatures;
   if (only === undefined || more.length > 0) return bad('SIGNATURE_INVALID', 'the envelope does not have exactly one signature');
@@ -85,7 +88,7 @@ function fromEnvelope(
 function makeClaim(
   origin: Origin,
   bytes: Pick<Claim, 'signed' | 'payload' | 'signature'>,
-  material: Material & Pick<Claim, 'timestamped'>,
+  material: Material & Hinted & Pick<Claim, 'timestamped'>,
   parsePayload: () => Outcome<Said>,
 ): Claim {
   let said: Outcome<Said> | null = null;
@@ -93,6 +96,7 @@ function makeClaim(
     ...origin,
     ...bytes,
     ...material,
+    keyHint: material.keyHint ?? null,
     read() {
       said ??= parsePayload();
       return said;
@@ -107,6 +111,13 @@ function asn1(bundle: Bundle): readonly [certificates: readonly Buffer[], timest
   if (content.$case === 'certificate') return [[content.certificate.rawBytes], timestamps];
   if (content.$case === 'x509CertificateChain') return [content.x509CertificateChain.certificates.map(({ rawBytes }) => rawBytes), timestamps];
   return [[], timestamps];
+}
+
+/** cosign writes the SHA-256 of the SubjectPublicKeyInfo in base64; what others write there is of no use to anybody here. */
+function hintOf({ verificationMaterial: { content } }: Bundle): string | null {
+  if (content.$case !== 'publicKey') return null;
+  const hash = Buffer.from(content.publicKey.hint, 'base64');
+  return hash.length === 32 ? hash.toString('hex') : null;
 }
 
 function parse(bytes: Uint8Array): unknown {

@@ -17,14 +17,23 @@ export type TrustedLogs = TrustMaterial['tlogs'];
 export function createKeyVerifier(keys: readonly TrustedKey[], logs: TrustedLogs | null): (claim: Claim) => Outcome<Verified> {
   const perKey = keys.map((key) => verifierFor(key, logs));
   return onceEach((claim) => {
-    let worst: Outcome<Verified> = bad('SIGNER_MISMATCH', 'it is signed by another key');
+    let worst: Outcome<Verified> | null = null;
     for (const verify of perKey) {
       const outcome = verify(claim);
       if (outcome.ok) return outcome;
       if (outcome.fault.code === 'SIGNATURE_INVALID') worst = outcome;
     }
-    return worst;
+    return worst ?? bad('SIGNER_MISMATCH', describeMismatch(claim, keys));
   });
+}
+
+/** Both keys by their ids, where the one is known: `cosign public-key` and `openssl pkey -pubin -outform DER | sha256sum` show them. */
+function describeMismatch({ keyHint }: Claim, keys: readonly TrustedKey[]): string {
+  const ids = keys.map(({ id }) => id);
+  const asked = ids.length > 3 ? `any of ${ids.length} keys, the first of which is ${ids[0]}` : ids.join(' or ');
+  if (keyHint === null) return `it is signed by another key than ${asked}`;
+  if (ids.includes(keyHint)) return `it says that it is signed by the key ${keyHint}, and is not`;
+  return `it is signed by another key, by its own word ${keyHint}, and not by ${asked}`;
 }
 
 function verifierFor(trusted: TrustedKey, logs: TrustedLogs | null): (claim: Claim) => Outcome<Verified> {

@@ -13,7 +13,7 @@ export interface LayoutLimits {
   readonly readFor: number;
   /** Milliseconds that claims are kept in memory; facts proper are kept by the evidence room. */
   readonly keepFor: number;
-  /** The same, where nothing was found: whoever has just signed waits for this. */
+  /** The same, where nothing was found, or not all was read. */
   readonly keepNoneFor: number;
   /** Bytes of claims kept at most. */
   readonly keep: number;
@@ -69,8 +69,9 @@ export function createLayouts(registry: Registry, limits: Partial<LayoutLimits> 
     const outcome = union(glimpses);
     // An outage is never kept. That there is too much is an answer: asking again would only fetch it again.
     if (outcome.ok && outcome.value.faults.every(({ code, transient }) => code === 'LIMIT_EXCEEDED' && !transient)) {
-      const none = outcome.value.claims.length === 0;
-      kept.set(key, outcome.value, { ttl: none ? bounds.keepNoneFor : bounds.keepFor });
+      // Whoever has just signed, or has just cleared away what was too much, waits for this.
+      const passing = outcome.value.claims.length === 0 || outcome.value.faults.length > 0;
+      kept.set(key, outcome.value, { ttl: passing ? bounds.keepNoneFor : bounds.keepFor });
     }
     return outcome;
   };

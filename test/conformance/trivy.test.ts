@@ -2,11 +2,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKeychain } from '../../src/credentials/index.ts';
+import type { Digest } from '../../src/domain/digest.ts';
 import type { EvaluatedScan, Finds, PlatformImage, Scan, Subject } from '../../src/domain/evidence.ts';
 import type { Outcome } from '../../src/domain/fault.ts';
 import { property } from '../../src/domain/json.ts';
+import { ownAccess } from '../../src/domain/registry.ts';
+import { createContentReader } from '../../src/images/content.ts';
 import { createRegistry } from '../../src/registry/index.ts';
 import { refine, type ScanParts, type ScanSource, scanKinds, vexKinds } from '../../src/scans/index.ts';
 import { createLayouts, createProving, createTrustRoots, type Signer, type SignerKind, signerKinds } from '../../src/signatures/index.ts';
@@ -45,8 +49,8 @@ afterAll(async () => {
 const place = (name: Root) => ({ registry: registry.url, repository: `acme/${name.toLowerCase()}` });
 const reference = (name: Root, what: string) => `${registry.host}/${place(name).repository}${what}`;
 
-function platformOf({ descriptor, imageId }: RootImage, platform = 'linux/amd64'): PlatformImage {
-  return { platform, digest: descriptor.digest, imageId, created: null, user: null, labels: {}, annotations: {} };
+function platformOf({ descriptor, imageId, rootfs }: RootImage, platform = 'linux/amd64'): PlatformImage {
+  return { platform, digest: descriptor.digest, imageId, created: null, user: null, labels: {}, annotations: {}, rootfs };
 }
 
 function pushed(name: Root): RootImage {
@@ -161,6 +165,37 @@ describe('a scan by the real Trivy', () => {
 });
 
 describe('a report is bound by the image ID', () => {
+  const reader = () => createContentReader(client);
+
+  /** The image as the line reads it. */
+  async function read(digest: Digest): Promise<Subject> {
+    const at = { registry: registry.host, repository: place('debian').repository };
+    const image = { ...at, tag: null, digest };
+    const signal = AbortSignal.timeout(5_000);
+    const manifest = await reader().manifest([at], image, ownAccess, signal);
+    if (!manifest.ok) throw new Error(manifest.fault.message);
+    const platforms = await reader().platforms([at], manifest.value, ['linux/amd64'], ownAccess, signal);
+    if (!platforms.ok) throw new Error(platforms.fault.message);
+    return { image, repositories: [at], manifest: manifest.value, platforms: platforms.value, access: ownAccess };
+  }
+
+  it('and to the layers, which it names as the manifest does', async () => {
+    const { descriptor } = pushed('debian');
+    const report = await trivy.scan(reference('debian', `@${descriptor.digest}`));
+    expect(property(property(report, 'Metadata'), 'Layers')).toMatchObject([{ Digest: expect.any(String), DiffID: expect.any(String) }]);
+    expect(states(await judge(await read(descriptor.digest), report))).toEqual(['linux/amd64 evaluated']);
+  });
+
+  it('and not to another manifest that names the same configuration and other layers', async () => {
+    const report = await trivy.scan(reference('debian', ':1'));
+    const harmful = await pushBlob(place('debian'), gzipSync('something else'), 'application/vnd.oci.image.layer.v1.tar+gzip');
+    const config = { mediaType: 'application/vnd.oci.image.config.v1+json', digest: pushed('debian').imageId, size: pushed('debian').configSize };
+    const twin = await pushManifest(place('debian'), { schemaVersion: 2, mediaType: ociManifest, config, layers: [harmful] }, ociManifest);
+    expect(states(await judge(await read(twin.digest), report))).toEqual(['linux/amd64 mismatch']);
+    const longer = await pushManifest(place('debian'), { schemaVersion: 2, mediaType: ociManifest, config, layers: [harmful, harmful] }, ociManifest);
+    await expect(read(longer.digest)).rejects.toThrow('has 2 layers, and its configuration names 1');
+  });
+
   it('and not to another image of the same name', async () => {
     const report = await trivy.scan(reference('debian', ':1'));
     expect(states(await judge(subject('debianClean'), report))).toEqual(['linux/amd64 missing']);

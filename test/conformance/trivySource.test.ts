@@ -57,6 +57,7 @@ const platformOf = (image: RootImage, platform: string): PlatformImage => ({
   user: null,
   labels: {},
   annotations: {},
+  rootfs: image.rootfs,
 });
 
 function subject(...platforms: readonly PlatformImage[]): Subject {

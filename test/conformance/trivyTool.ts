@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -7,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
+import type { Rootfs } from '../../src/domain/evidence.ts';
 import { installTool } from '../../tools/install.ts';
 import { digestOf, ociIndex, ociManifest, type Place, pushBlob, pushManifest, type RegistryDescriptor } from '../fakes/publish/push.ts';
 
@@ -74,6 +76,8 @@ export const files = {
 export interface RootImage {
   readonly descriptor: RegistryDescriptor;
   readonly imageId: RegistryDescriptor['digest'];
+  readonly configSize: number;
+  readonly rootfs: Rootfs;
 }
 
 /** Pushes an image of one layer with these files, under a tag if one is named. */
@@ -84,8 +88,15 @@ export async function pushRoot(place: Place, root: Files, options: { readonly ta
   const configuration = { created: '2026-11-01T00:00:00Z', os: 'linux', architecture, config: {}, rootfs: { type: 'layers', diff_ids: [digestOf(tar)] } };
   const config = await pushBlob(place, Buffer.from(JSON.stringify(configuration)), 'application/vnd.oci.image.config.v1+json');
   const descriptor = await pushManifest(place, { schemaVersion: 2, mediaType: ociManifest, config, layers: [layer] }, ociManifest, options.tag);
-  return { descriptor: { ...descriptor, platform: { os: 'linux', architecture } }, imageId: config.digest };
+  return {
+    descriptor: { ...descriptor, platform: { os: 'linux', architecture } },
+    imageId: config.digest,
+    configSize: config.size,
+    rootfs: { layers: hashOf(layer.digest), diffIds: hashOf(digestOf(tar)) },
+  };
 }
+
+const hashOf = (digest: string): string => createHash('sha256').update(digest).digest('hex');
 
 export function pushIndexOf(place: Place, images: readonly RootImage[], tag: string): Promise<RegistryDescriptor> {
   return pushManifest(place, { schemaVersion: 2, mediaType: ociIndex, manifests: images.map(({ descriptor }) => descriptor) }, ociIndex, tag);

@@ -35,6 +35,7 @@ export async function startWatchedObjects(pageSize = 2): Promise<WatchedObjects>
   const failing = new Map<string, number | 'silence'>();
   let version = 100;
   let oldest = 0;
+  let listed: { readonly items: readonly WatchedObject[]; readonly version: number } = { items: [], version };
 
   const tell = (type: string, object: WatchedObject): void => {
     const line = `${JSON.stringify({ type, object })}\n`;
@@ -53,10 +54,12 @@ export async function startWatchedObjects(pageSize = 2): Promise<WatchedObjects>
     const status = failing.get(token === null ? 'list' : 'page');
     if (status !== undefined) return refuse(response, status);
     const from = Number(token ?? 0);
-    const page = [...objects.values()].slice(from, from + pageSize);
-    const more = from + pageSize < objects.size ? { continue: String(from + pageSize) } : {};
+    // All pages of a list are of the moment at which it began.
+    if (token === null) listed = { items: [...objects.values()], version };
+    const page = listed.items.slice(from, from + pageSize);
+    const more = from + pageSize < listed.items.length ? { continue: String(from + pageSize) } : {};
     response.writeHead(200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({ kind: 'VulnerabilityReportList', metadata: { resourceVersion: String(version), ...more }, items: page }));
+    response.end(JSON.stringify({ kind: 'VulnerabilityReportList', metadata: { resourceVersion: String(listed.version), ...more }, items: page }));
   };
   const watch = (url: URL, response: ServerResponse) => {
     const since = Number(url.searchParams.get('resourceVersion'));

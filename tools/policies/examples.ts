@@ -22,6 +22,7 @@ const platform: PlatformImage = {
   user: '65532',
   labels: { 'org.opencontainers.image.source': 'https://github.com/acme/shop' },
   annotations: { 'org.opencontainers.image.base.name': 'registry.corp/base/node:24' },
+  rootfs: null,
 };
 
 const signature: VerifiedSignature = {

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import type { Rejection } from '../../domain/evidence.ts';
-import { good } from '../../domain/fault.ts';
+import { bad, good } from '../../domain/fault.ts';
 import { safeText } from '../../domain/text.ts';
 import { attachable } from '../attached.ts';
 import { trustOf } from '../trust.ts';
@@ -15,8 +14,8 @@ const settings = z.strictObject({
 });
 type Settings = z.infer<typeof settings>;
 
-/** cosign has it without a version, Trivy with one. */
-const predicateTypes = /^https:\/\/openvex\.dev\/ns(?:\/v\d{1,3}\.\d{1,3}\.\d{1,3})?$/;
+/** cosign has it without a version, Trivy with one. Of a version that is not known, it is a document that can't be used. */
+const predicateTypes = /^https:\/\/openvex\.dev\/ns(?:\/|$)/;
 
 /** OpenVEX documents as in-toto attestations (`cosign attest --type openvex`) by named signers, on the image or on a platform's manifest. */
 export const vexAttestation: VexKind<Settings> = {
@@ -31,7 +30,6 @@ export const vexAttestation: VexKind<Settings> = {
       close: () => {},
       async claims(subject, signal) {
         const claims: VexClaim[] = [];
-        const rejected: Rejection[] = [];
         const digests = attachable(subject);
         const outcomes = await Promise.all(digests.map((digest) => parts.attestations(signers, subject, digest, signal)));
         for (const [i, digest] of digests.entries()) {
@@ -44,15 +42,14 @@ export const vexAttestation: VexKind<Settings> = {
             if (!predicateTypes.test(predicateType) || about !== digest || !signers.includes(signer)) continue;
             const statements = decodeVex(predicate);
             if (!statements.ok) {
-              const message = `the VEX document that ${signer} attested does not count: ${statements.fault.message}`;
-              rejected.push({ stage: 'scans', source: name, layout: null, code: statements.fault.code, message });
-              continue;
+              // It may be the one that takes another back.
+              return bad('SCAN_INVALID', `the VEX document that ${signer} attested can't be used: ${statements.fault.message}`);
             }
             const by = (author: string): string => `vex ${name} by ${safeText(author, 200)}, attested by ${signer}`;
             claims.push(...statements.value.map((statement) => ({ by: by(statement.author), about, statement })));
           }
         }
-        return good({ claims, rejected });
+        return good(claims);
       },
     };
   },

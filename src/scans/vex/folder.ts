@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { good, type Outcome } from '../../domain/fault.ts';
+import { bad, good, type Outcome } from '../../domain/fault.ts';
 import { safeText } from '../../domain/text.ts';
 import type { FolderLimits, FolderUse } from '../jsonFolder.ts';
 import { trustOf } from '../trust.ts';
@@ -20,7 +20,7 @@ type Document = Outcome<readonly VexStatement[]>;
 /** Tighter than for reports: each statement is held parsed, and weighed for every image. */
 const limits: FolderLimits = { files: 1_000, fileBytes: 8 << 20, bytes: 64 << 20 };
 
-/** OpenVEX documents as files. One that is no OpenVEX document is told of in the log and left out. */
+/** OpenVEX documents as files. While one of them can't be used, none counts. */
 export const vexFolder: VexKind<Settings> = {
   settings,
   async create({ name, kind, path }, parts) {
@@ -40,9 +40,14 @@ export const vexFolder: VexKind<Settings> = {
         if (!content.ok) return content;
         const [fault] = content.value.faults;
         if (fault !== undefined) return { ok: false, fault };
+        const [unusable, ...more] = content.value.items.flatMap((item) => (item.ok ? [] : [item.fault]));
+        if (unusable !== undefined) {
+          // It may be the one that takes another back. Which it is, the log says.
+          return bad('SCAN_INVALID', `${more.length + 1} of ${content.value.items.length} files can't be used: ${unusable.message}`);
+        }
         // The same for every image, until the folder changes.
         if (made?.items !== content.value.items) made = { items: content.value.items, claims: claimsOf(name, content.value.items) };
-        return good({ claims: made.claims, rejected: [] });
+        return good(made.claims);
       },
     };
   },

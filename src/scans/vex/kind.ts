@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Rejection, Subject } from '../../domain/evidence.ts';
+import type { Subject } from '../../domain/evidence.ts';
 import type { Outcome } from '../../domain/fault.ts';
 import type { ScanParts } from '../kind.ts';
 import type { VexClaim } from './match.ts';
@@ -10,16 +10,11 @@ export interface VexSource {
   /** Changes with whatever its statements depend on. */
   readonly trust: string;
   /**
-   * All that it has about an image. A fault where that is not known for sure: a statement that can't be seen may be the one that takes
-   * another back, so nothing is suppressed by half of them.
+   * All that it has about an image. A fault where that is not known for sure: a statement that can't be seen, or can't be read, may be the
+   * one that takes another back, so nothing is suppressed by half of them.
    */
-  claims(subject: Subject, signal: AbortSignal): Promise<Outcome<VexFinds>>;
+  claims(subject: Subject, signal: AbortSignal): Promise<Outcome<readonly VexClaim[]>>;
   close(): void;
-}
-
-export interface VexFinds {
-  readonly claims: readonly VexClaim[];
-  readonly rejected: readonly Rejection[];
 }
 
 /** What every entry of `vex` has. */

@@ -3,6 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 export type FakeAuth =
   | { readonly kind: 'none' }
+  /** Lets in whoever shows any credential. */
+  | { readonly kind: 'any' }
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
   | {
       readonly kind: 'token';
@@ -40,6 +42,7 @@ export function createGuard(auth: FakeAuth, origin: () => string): Guard {
     admits(request, response, scope) {
       const header = request.headers.authorization ?? '';
       if (auth.kind === 'none') return true;
+      if (auth.kind === 'any') return header !== '' || refuse(response, 'Basic realm="fake, registry"');
       if (auth.kind === 'basic') return header === basic(auth.username, auth.password) || refuse(response, 'Basic realm="fake, registry"');
       const held = tokens.get(header.replace(/^Bearer /, ''));
       const wanted = scope.slice(scope.lastIndexOf(':') + 1).split(',');

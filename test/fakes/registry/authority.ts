@@ -5,7 +5,7 @@ export interface Authority {
   /** PEM. */
   readonly ca: string;
   /** PEM key and certificate for a server of these names and addresses. */
-  issue(names: readonly string[]): { readonly key: string; readonly cert: string };
+  issue(names: readonly string[], how?: { readonly expired?: boolean }): { readonly key: string; readonly cert: string };
 }
 
 /** A certificate authority of a test's own. */
@@ -20,9 +20,10 @@ export function makeAuthority(): Authority {
   certificate.sign(root.privateKey, forge.md.sha256.create());
   return {
     ca: forge.pki.certificateToPem(certificate),
-    issue(names) {
+    issue(names, { expired = false } = {}) {
       const leaf = keyPair();
       const issued = blank(leaf.publicKey, [{ name: 'commonName', value: names[0] ?? 'localhost' }], subject);
+      if (expired) issued.validity.notAfter = new Date(Date.now() - 60_000);
       issued.setExtensions([
         { name: 'basicConstraints', cA: false },
         { name: 'extKeyUsage', serverAuth: true },

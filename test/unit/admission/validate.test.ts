@@ -78,7 +78,7 @@ describe('/validate', () => {
       const world = setUp();
       world.evidence = {
         ...world.evidence,
-        platforms: (platforms ?? []).map((ids) => ({ platform: 'linux/amd64', created: null, user: null, labels: {}, annotations: {}, ...ids })),
+        platforms: (platforms ?? []).map((ids) => ({ platform: 'linux/amd64', created: null, user: null, labels: {}, annotations: {}, rootfs: null, ...ids })),
       };
       const image = reference === undefined ? pinnedNginx : `docker.io/library/nginx@${reference.digest}`;
       expect((await world.validate(request(pod([image])))).status?.message).toContain('is revoked');

@@ -47,7 +47,7 @@ export function scan(findings: readonly ScanFinding[]): EvaluatedScan {
 
 export function evidence(changes: Partial<Evidence> = {}): Evidence {
   return {
-    platforms: [{ platform: 'linux/amd64', digest: digest('a'), imageId: digest('b'), created: null, user: null, labels: {}, annotations: {} }],
+    platforms: [{ platform: 'linux/amd64', digest: digest('a'), imageId: digest('b'), created: null, user: null, labels: {}, annotations: {}, rootfs: null }],
     signatures: [
       {
         signer: 'release',
@@ -96,7 +96,7 @@ export function inputOf(images: readonly JudgedImage[]): string {
       admitted,
       attestations: found.attestations,
       faults: found.faults,
-      platforms: found.platforms,
+      platforms: found.platforms.map(({ rootfs: _, ...platform }) => platform),
       scans: found.scans,
       signatures: found.signatures,
     })),

@@ -44,7 +44,7 @@ describe('verify', () => {
   const signerLook = { stage: 'signatures', source: 'release (cosign-key)', where: 'docker.io/library/nginx', outcome: 'found none' };
   const scanLook = { stage: 'scans', source: 'reports (trivy-directory)', where: '/reports', outcome: 'linux/amd64: missing' };
   const platforms = [
-    { platform: 'linux/amd64', digest: missing.digest, imageId: missing.digest, created: null, user: null, labels: {}, annotations: {} },
+    { platform: 'linux/amd64', digest: missing.digest, imageId: missing.digest, created: null, user: null, labels: {}, annotations: {}, rootfs: null },
   ] as const;
   const verify = (evidence: Partial<Evidence>, argv: readonly string[] = [], looked: VerifiedImage['looked'] = [signerLook]) => {
     const container = { container: 'image', role: 'container', path: '', pullPolicy: null, written: 'nginx:1.27' } as const;

@@ -16,6 +16,7 @@ const platform: PlatformImage = {
   user: null,
   labels: {},
   annotations: {},
+  rootfs: null,
 };
 const scan: Scan = {
   source: 'reports',
@@ -161,6 +162,20 @@ describe('gathering evidence', () => {
     world.release.answer = good({ ...noFinds, signatures: [signatureBy('release')] });
     world.time.now += 10_001;
     expect((await world.gather()).signatures).toHaveLength(1);
+  });
+
+  it.each([
+    ['REGISTRY_UNAUTHORIZED', 2],
+    ['RESPONSE_INVALID', 2],
+    ['SCAN_INVALID', 1],
+  ] as const)('looks again soon where something was kept from a scan, and not where it was read: %s', async (code, looks) => {
+    const { gather, reports, time } = setUp();
+    const rejected = [{ stage: 'scans', source: 'notes', layout: null, code, message: 'no VEX statement counts' }] as const;
+    reports.answer = good({ ...noFinds, scans: [scan], rejected });
+    await gather();
+    time.now += 10_001;
+    await gather();
+    expect(reports.looked).toBe(looks);
   });
 
   it('keeps no answer that an outage left incomplete', async () => {

@@ -12,7 +12,16 @@ import { digestOf, manifestOf, signatureBy } from '../parts.ts';
 
 const image = { registry: 'docker.io', repository: 'library/nginx', tag: '1.27', digest: digestOf('nginx') };
 const digest = digestOf('nginx');
-const platform: PlatformImage = { platform: 'linux/amd64', digest, imageId: digest, created: null, user: '65532', labels: { a: 'b' }, annotations: {} };
+const platform: PlatformImage = {
+  platform: 'linux/amd64',
+  digest,
+  imageId: digest,
+  created: null,
+  user: '65532',
+  labels: { a: 'b' },
+  annotations: {},
+  rootfs: { layers: 'a', diffIds: 'b' },
+};
 const found: Finds = {
   ...noFinds,
   signatures: [signatureBy('release')],

@@ -3,6 +3,7 @@ import { readImageConfig } from '../../../src/images/imageConfig.ts';
 
 const oci = 'application/vnd.oci.image.config.v1+json';
 const docker = 'application/vnd.docker.container.image.v1+json';
+const digest = `sha256:${'a'.repeat(64)}`;
 const read = (source: string, type: string) => readImageConfig(Buffer.from(source), type);
 
 const ambiguous = [
@@ -28,18 +29,29 @@ describe.each([oci, docker])('a configuration of the type %s', (type) => {
     expect(read(source, type)).toMatchObject({ ok: false, fault: { code: 'MANIFEST_INVALID' } });
   });
 
+  it.each(['{}', '[1]', '["latest"]', '[null]'])('is refused when the digests of its layers are none: %s', (list) => {
+    expect(read(`{"rootfs":{"diff_ids":${list}}}`, type)).toMatchObject({ ok: false, fault: { code: 'MANIFEST_INVALID' } });
+  });
+
   it('is read', () => {
-    const source = { created: 'then', os: 'linux', architecture: 'arm', variant: 'v7', config: { User: '1', Labels: { a: 'b', A: 'c' }, Hostname: 'x' } };
+    const source = {
+      created: 'then',
+      os: 'linux',
+      architecture: 'arm',
+      variant: 'v7',
+      config: { User: '1', Labels: { a: 'b', A: 'c' }, Hostname: 'x' },
+      rootfs: { diff_ids: [digest] },
+    };
     expect(read(JSON.stringify(source), type)).toEqual({
       ok: true,
-      value: { platform: 'linux/arm/v7', created: 'then', user: '1', labels: { a: 'b', A: 'c' } },
+      value: { platform: 'linux/arm/v7', created: 'then', user: '1', labels: { a: 'b', A: 'c' }, diffIds: [digest] },
     });
-    expect(read('{"config":null}', type)).toEqual({ ok: true, value: { platform: null, created: null, user: null, labels: {} } });
+    expect(read('{"config":null}', type)).toEqual({ ok: true, value: { platform: null, created: null, user: null, labels: {}, diffIds: [] } });
   });
 });
 
 describe("an artifact's configuration", () => {
-  it.each([...ambiguous, 'not JSON', '[]'])('may be anything, of which nothing is known: %s', (source) => {
-    expect(read(source, 'application/vnd.example+json')).toEqual({ ok: true, value: { platform: null, created: null, user: null, labels: {} } });
+  it.each([...ambiguous, 'not JSON', '[]', '{}', '{"rootfs":{"diff_ids":[1]}}'])('may be anything, of which nothing is known: %s', (source) => {
+    expect(read(source, 'application/vnd.example+json')).toEqual({ ok: true, value: { platform: null, created: null, user: null, labels: {}, diffIds: null } });
   });
 });

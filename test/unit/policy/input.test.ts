@@ -32,6 +32,7 @@ const evidence: fc.Arbitrary<Evidence> = fc.record({
       user: maybe(loneText),
       annotations: map,
       labels: map,
+      rootfs: fc.constant(null),
     }),
     { maxLength: 2 },
   ),

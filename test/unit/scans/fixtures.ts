@@ -18,8 +18,27 @@ export function digestOf(text: string): Digest {
 export const amd64: PlatformImage = platform('linux/amd64');
 export const arm64: PlatformImage = platform('linux/arm64');
 
+/** What an image's one layer is called, as it is pulled and as it is unpacked. */
+export function layerOf(name: string) {
+  return { Digest: digestOf(`layer ${name}`), DiffID: digestOf(`unpacked layer ${name}`) };
+}
+
+function hashOf(digest: string): string {
+  return createHash('sha256').update(digest).digest('hex');
+}
+
 export function platform(name: string): PlatformImage {
-  return { platform: name, digest: digestOf(`manifest ${name}`), imageId: digestOf(`config ${name}`), created: null, user: null, labels: {}, annotations: {} };
+  const { Digest: layer, DiffID: diffId } = layerOf(name);
+  return {
+    platform: name,
+    digest: digestOf(`manifest ${name}`),
+    imageId: digestOf(`config ${name}`),
+    created: null,
+    user: null,
+    labels: {},
+    annotations: {},
+    rootfs: { layers: hashOf(layer), diffIds: hashOf(diffId) },
+  };
 }
 
 /** An index of the given platforms, or one platform's image alone. */
@@ -59,7 +78,7 @@ export function report(image: PlatformImage, changes: Readonly<Record<string, un
       OS: { Family: 'debian', Name: '12.5' },
       ImageID: image.imageId,
       RepoTags: ['registry.test/acme/app:1'],
-      RepoDigests: [`registry.test/acme/app@${digestOf('index')}`],
+      RepoDigests: [`registry.test/acme/app@${digestOf('index')}`, `registry.test/acme/app@${image.digest}`],
       ImageConfig: { architecture, os, created: '2026-01-01T00:00:00Z', rootfs: { type: 'layers', diff_ids: [] } },
     },
     Results: [{ Target: 'app (debian 12.5)', Class: 'os-pkgs', Type: 'debian', Packages: [], Vulnerabilities: [vulnerability()] }],

@@ -30,7 +30,7 @@ afterEach(async () => {
 
 function pushPlatform(platform: string): PlatformImage {
   const { digest, imageId } = registry.pushImage({ repository, platform });
-  return { platform, digest, imageId, created: null, user: null, labels: {}, annotations: {} };
+  return { platform, digest, imageId, created: null, user: null, labels: {}, annotations: {}, rootfs: null };
 }
 
 interface Artifact {

@@ -251,11 +251,17 @@ describe('VEX', () => {
     expect(refined.trust).not.toBe(trust);
   });
 
-  test('that is broken is left out, and the others count', async () => {
+  test.each([
+    ['no JSON', '{'],
+    ['no OpenVEX', {}],
+    ['with a status that is not known', openvex({ status: 'harmless' })],
+    ['of a version that is not known', { ...openvex({ status: 'affected' }), '@context': 'https://openvex.dev/ns/v0.3.0' }],
+  ])('in a folder that holds a file that is %s suppresses nothing, of no source: it may take the rest back', async (_, file) => {
     write('a.json', openvex());
-    write('b.json', '{');
-    write('c.json', openvex({ status: 'harmless' }));
-    expect(await judged(await inFolder())).toMatchObject(suppressed);
+    write('b.json', file);
+    const outcome = await judged(await inFolder(), await attested(said(openvex())));
+    expect(outcome).toMatchObject(standing);
+    expect(outcome).toMatchObject({ value: { rejected: [{ source: 'notes', code: 'SCAN_INVALID', message: expect.stringContaining('1 of 2 files') }] } });
   });
 
   test('in a folder that is not there makes no answer, rather than an answer without it', async () => {
@@ -282,8 +288,16 @@ describe('VEX', () => {
     ['as something else', { predicateType: 'https://openvex.dev/nsx' }],
   ])('attested %s does not', async (_name, changes) => expect(await judged(await attested(said(openvex(), changes)))).toMatchObject(standing));
 
-  test('attested that is no OpenVEX is rejected, visibly', async () => {
-    const outcome = await judged(await attested(said({ statements: [] })));
+  test.each([
+    ['that is no OpenVEX', { statements: [] }, {}],
+    ['that takes it back in words that are not known', openvex({ status: 'exploited' }), {}],
+    ['of a version that is not known', openvex({ status: 'affected' }), { predicateType: 'https://openvex.dev/ns/v1.0.0-rc1' }],
+  ])('attested suppresses nothing, visibly, beside an attested document %s', async (_, document, changes) => {
+    const newer = { ...document, '@context': 'https://openvex.dev/ns/v9.9.9' };
+    const both = [openvex(), newer].map((value, i) =>
+      attestation(amd64.digest, value, { predicateType: 'https://openvex.dev/ns', ...(i === 1 ? changes : {}) }),
+    );
+    const outcome = await judged(await attested(good({ ...noFinds, attestations: both })));
     expect(outcome).toMatchObject({ value: { rejected: [{ stage: 'scans', source: 'notes', code: 'SCAN_INVALID' }] } });
     expect(outcome).toMatchObject(standing);
   });

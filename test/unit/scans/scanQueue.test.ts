@@ -41,6 +41,20 @@ describe('a queue of scans', () => {
     expect(queue.ask('b', async () => good('b'))).toMatchObject({ value: { result: 'b', failed: null, running: null } });
   });
 
+  test.each([
+    ['stays beside a scan that failed', bad('SCAN_INVALID', 'no database', { transient: true }), 'old'],
+    ['is taken away by a report that can not be used', bad('SCAN_INVALID', 'no JSON'), null],
+  ])('a result %s', async (_, outcome, kept) => {
+    let now = 0;
+    const queue = new ScanQueue<string>(limits, () => now);
+    queue.ask('a', async () => good('old'));
+    await settled(queue, 'a');
+    now += limits.rescanAfter;
+    queue.ask('a', async () => outcome);
+    await settled(queue, 'a');
+    expect(queue.ask('a', async () => good('asked too soon'))).toMatchObject({ value: { result: kept, failed: { code: 'SCAN_INVALID' }, running: null } });
+  });
+
   test('keeps so many results, and lets go of the one that was asked for longest ago', async () => {
     const queue = new ScanQueue<string>(limits, () => 0);
     for (const key of ['a', 'b', 'c']) {

@@ -166,6 +166,14 @@ describe('a scan', () => {
     await vi.waitFor(() => expect(trivy.calls()).toHaveLength(2), { timeout: 10_000 });
     expect(states(await look(source, amd64))).toEqual(['linux/amd64 evaluated']);
   });
+
+  test('that was made anew, and whose report can not be used, takes the old one away', async () => {
+    const source = await open({ rescanAfter: '1h' });
+    await look(source, amd64);
+    now += 3_600_000;
+    trivy.report(amd64.digest, { ...report(amd64), Results: [{ Vulnerabilities: [{}] }] });
+    await vi.waitFor(async () => expect(states(await look(source, amd64))).toEqual(['linux/amd64 invalid']), { timeout: 10_000 });
+  });
 });
 
 describe('a scan, as the line asks for it', () => {
@@ -194,9 +202,6 @@ describe('a scan that fails', () => {
     ['there is no database', 'echo "--skip-db-update cannot be specified on the first run" >&2; exit 1', /no vulnerability database/],
     ['nobody knows why', 'echo "hush, it is a secret" >&2; exit 1', /run it by hand/],
     ['it ends by itself', 'kill -9 $$', /ended with/],
-    ['it writes no JSON', 'echo "hush" ; exit 0', /no JSON/],
-    ['it writes no report', 'echo "{}"; exit 0', /SchemaVersion 2/],
-    ['it writes without end', 'exec cat /dev/zero', /more than \d+ bytes/],
   ])('because %s says so, without a word that it said', async (_, behaviour, reason) => {
     trivy.behave(behaviour);
     const outcome = await look(await open(), amd64);
@@ -204,9 +209,20 @@ describe('a scan that fails', () => {
     expect(JSON.stringify(outcome)).not.toContain('hush');
   });
 
+  test.each([
+    ['it writes no JSON', 'echo "hush" ; exit 0', /no JSON/],
+    ['it writes no report', 'echo "{}"; exit 0', /SchemaVersion 2/],
+    ['it writes without end', 'exec cat /dev/zero', /more than \d+ bytes/],
+  ])('is invalid when %s, without a word that it said', async (_, behaviour, reason) => {
+    trivy.behave(behaviour);
+    const outcome = await look(await open(), amd64);
+    expect(outcome).toMatchObject({ ok: true, value: { faults: [], scans: [{ state: 'invalid', reason: expect.stringMatching(reason) }] } });
+    expect(JSON.stringify(outcome)).not.toContain('hush');
+  });
+
   test('because the report is about another image is no result', async () => {
     trivy.report(amd64.digest, report(arm64));
-    expect(await look(await open(), amd64)).toMatchObject({ value: { scans: [{ state: 'failed', reason: expect.stringContaining('another image') }] } });
+    expect(await look(await open(), amd64)).toMatchObject({ value: { scans: [{ state: 'invalid', reason: expect.stringContaining('another image') }] } });
   });
 
   test('is not tried again at once, but after a while', async () => {

@@ -7,7 +7,7 @@ import type { PlatformImage } from '../../../src/domain/evidence.ts';
 import { type ScanSource, scanKinds } from '../../../src/scans/index.ts';
 import { JsonFolder } from '../../../src/scans/jsonFolder.ts';
 import { reportFiles } from '../../../src/scans/trivyDirectory.ts';
-import { amd64, arm64, digestOf, type Logged, partsOf, platform, report, states, subjectOf } from './fixtures.ts';
+import { amd64, arm64, digestOf, type Logged, layerOf, partsOf, platform, report, states, subjectOf } from './fixtures.ts';
 
 let folder: string;
 let source: ScanSource | null;
@@ -54,6 +54,12 @@ describe('an image', () => {
     write('whatever.json', report(amd64));
     const outcome = await (await open()).look(subjectOf(amd64), AbortSignal.timeout(1000));
     expect(outcome).toMatchObject({ value: { scans: [{ source: 'reports', state: 'evaluated', signer: null, counts: { HIGH: 1 } }] } });
+  });
+
+  test('with the configuration of one that was scanned, and other layers, has a report that does not match', async () => {
+    const layers = { Layers: [{ Digest: digestOf('harmless'), DiffID: layerOf('linux/amd64').DiffID }] };
+    write('a.json', report(amd64, { Metadata: { ...Object(report(amd64)['Metadata']), ...layers } }));
+    expect(await look(await open(), amd64)).toEqual(['linux/amd64 mismatch']);
   });
 
   test('needs a report for each platform', async () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parsePurl } from '../../../src/scans/purl.ts';
 import { decodeTrivyReport, mostFindings, readImageId, type TrivyReport } from '../../../src/scans/trivyReport.ts';
 import { amd64, report, vulnerability } from './fixtures.ts';
 
@@ -27,7 +28,9 @@ describe('a report is refused', () => {
     'when a finding has no id': report(amd64, results(vulnerability({ VulnerabilityID: '' }))),
     'when a severity is unheard of': report(amd64, results(vulnerability({ Severity: 'TERRIBLE' }))),
     "when a vendor's severity is out of range": report(amd64, results(vulnerability({ VendorSeverity: { nvd: 5 } }))),
-    'when a text is too long': report(amd64, results(vulnerability({ InstalledVersion: 'x'.repeat(4097) }))),
+    'when the name of a vulnerability is too long': report(amd64, results(vulnerability({ VulnerabilityID: 'x'.repeat(4097) }))),
+    'when the name of a package is too long': report(amd64, results(vulnerability({ PkgName: 'x'.repeat(4097) }))),
+    'when its layers are no list': report(amd64, metadata({ Layers: { Digest: 'x' } })),
     'when a suppressed finding is broken': report(amd64, { Results: [{ ExperimentalModifiedFindings: [{ Type: 'vulnerability', Finding: {} }] }] }),
   };
   test.each(Object.entries(cases))('%s', (_name, value) => {
@@ -55,6 +58,31 @@ test('whatever comes, decoding answers', () => {
       readImageId(value);
     }),
   );
+});
+
+describe('a text that is only shown', () => {
+  const long = 'x'.repeat(5_000);
+  const cut = `${'x'.repeat(4096)}…`;
+
+  test.each([
+    ['InstalledVersion', 'installed'],
+    ['FixedVersion', 'fixed'],
+    ['Status', 'status'],
+  ] as const)('is cut with a mark where it is too long: %s', (theirs, ours) => {
+    expect(decoded(report(amd64, results(vulnerability({ [theirs]: long })))).findings).toMatchObject([{ id: 'CVE-2026-0001', [ours]: cut }]);
+  });
+
+  test('is cut in a package URL, which no rule fits any more', () => {
+    const [finding] = decoded(report(amd64, results(vulnerability({ PkgIdentifier: { PURL: `pkg:npm/left-pad@1.0.0?x=${long}` } })))).findings;
+    expect(finding?.purl).toMatch(/^pkg:npm\/left-pad@1\.0\.0\?x=x+…$/);
+    expect(parsePurl(finding?.purl ?? '')).toBeNull();
+    expect(parsePurl('pkg:npm/left-pad@1.0.0?x=x')).not.toBeNull();
+  });
+
+  test('tells findings apart by all of it', () => {
+    const two = ['a', 'b'].map((end) => vulnerability({ InstalledVersion: `${long}${end}` }));
+    expect(decoded(report(amd64, results(...two))).counts.HIGH).toBe(2);
+  });
 });
 
 describe('a report says', () => {

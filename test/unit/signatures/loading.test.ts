@@ -19,7 +19,7 @@ async function loadedFor(entry: object): Promise<readonly string[]> {
       file: async () => ({ ok: true, value: Buffer.from('{}') }), directory: '/dev/null/none', log: { info: quiet, warn: quiet, error: quiet }, clock: Date.now,
     });
     const kind = signerKinds[entry.kind];
-    const made = await kind.create(kind.settings.parse(entry), { trustRoots, revoked: { digests: [], keys: [], identities: [] } });
+    const made = await kind.create(kind.settings.parse(entry), { trustRoots, proving: { begin: quiet }, revoked: { digests: [], keys: [], identities: [] } });
     if (!made.ok) throw new Error(made.fault.message);
     made.value.trust;
     console.log(JSON.stringify([...loaded]));

@@ -1,6 +1,21 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Registry } from '../../../src/domain/registry.ts';
-import { attest, type KeyKind, makeKey, type PublishedImage, publishImage, signBundle, signLegacy } from '../../fakes/publish.ts';
+import {
+  attest,
+  bundleOf,
+  envelope,
+  type KeyKind,
+  type KeyPair,
+  makeKey,
+  type PublishedImage,
+  publishImage,
+  pushBlob,
+  pushReferrer,
+  signBundle,
+  signLegacy,
+  statement,
+} from '../../fakes/publish.ts';
 import { type FakeRegistry, startRegistry } from '../../fakes/registry.ts';
 import { attestationsWith, lookWith, makeSigner, openRegistry, subjectOf } from './support.ts';
 
@@ -66,6 +81,25 @@ describe.each([true, false])('signatures by key, with the referrers API: %s', (r
       { stage: 'signatures', source: 'release', layout: 'legacy', code: 'SIGNER_MISMATCH' },
       { layout: 'legacy', code: 'SIGNER_MISMATCH', message: expect.stringContaining('the attestation sha256:') },
       { layout: 'bundle', code: 'SIGNER_MISMATCH', message: expect.stringContaining('signed by another key') },
+    ]);
+    const idOf = ({ publicKey }: KeyPair) =>
+      createHash('sha256')
+        .update(publicKey.export({ type: 'spki', format: 'der' }))
+        .digest('hex');
+    const [legacy, , bundle] = finds.rejected.map(({ message }) => message);
+    expect(legacy).toMatch(new RegExp(`signed by another key than ${idOf(key)}$`));
+    expect(bundle).toMatch(new RegExp(`signed by another key, by its own word ${idOf(other)}, and not by ${idOf(key)}$`));
+  });
+
+  it('tells a bundle that only says it is by the right key', async () => {
+    const image = await publish();
+    const said = statement(image.digest, 'https://sigstore.dev/cosign/sign/v1', {}, { type: 'https://in-toto.io/Statement/v1' });
+    const type = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+    const layer = await pushBlob(image.place, Buffer.from(JSON.stringify(bundleOf(envelope(said, other), key))), type);
+    await pushReferrer(image.place, image.descriptor, [layer], type, {});
+    const finds = await lookWith(await makeSigner(client, { key }), subjectOf(image));
+    expect(finds.rejected).toMatchObject([
+      { code: 'SIGNER_MISMATCH', message: expect.stringMatching(/says that it is signed by the key [0-9a-f]{64}, and is not$/) },
     ]);
   });
 

@@ -105,6 +105,7 @@ export function subjectOf(image: PublishedImage, more: Partial<Pick<Subject, 're
       user: null,
       labels: {},
       annotations: {},
+      rootfs: null,
     })),
     access: more.access ?? ownAccess,
   };
