@@ -1,4 +1,5 @@
 import type { Mode, Review } from './admission.ts';
+import type { CandidateJudgement } from './candidate.ts';
 import type { Deadline } from './deadline.ts';
 import type { JudgedImage, Stage, StageFault } from './evidence.ts';
 import type { Fault, FaultCode, Outcome } from './fault.ts';
@@ -37,6 +38,11 @@ export interface Judgement {
   readonly recorded: string;
   /** Every policy that should run did; else POLICY_BROKEN when no set is in force, POLICY_TIMEOUT when it ran too long, INTERNAL. */
   readonly findings: Outcome<readonly Finding[]>;
+  /**
+   * Asks the candidate policies the same; absent where there are none that could say anything else. Nothing is asked before it is called, and no
+   * answer is to wait for it. Resolves to null when they are not asked after all: too much waits for them already. Never rejects.
+   */
+  readonly candidate?: () => Promise<CandidateJudgement | null>;
 }
 
 /** The set of policies in force. */

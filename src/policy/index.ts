@@ -1,9 +1,13 @@
-export { buildPolicyBundle } from './bundle.ts';
+export { type BuildOptions, type BundleChecks, buildPolicyBundle, longestBundle } from './bundle.ts';
+export { readSigningKey, readVerificationKey } from './bundleSignature.ts';
 export { checkPolicies } from './check.ts';
+export type { BundleOrigin, FetchOutcome, FollowStatus } from './follow.ts';
+export { createHttpsOrigin } from './httpsOrigin.ts';
 export { inputDocument } from './input.ts';
 export { findOpa } from './opa.ts';
-export type { PolicyOptions, PolicyRoom, PolicyStatus } from './options.ts';
+export type { CandidateStatus, PolicyOptions, PolicyRoom, PolicyStatus, SourceOptions } from './options.ts';
 export { type RegoTest, type RegoTests, testPolicies } from './regotest.ts';
+export { openReplay, type Replay, type ReplaySource } from './replay.ts';
 export { createPolicies } from './room.ts';
 export { describeProblem } from './rules.ts';
 export { inputForm, inputSchema } from './schema.ts';
