@@ -1,13 +1,5 @@
 import type { Decision, Finding } from './decision.ts';
-import type { Fault, Outcome } from './fault.ts';
-
-/** What the candidate policies made of a question that those in force had answered. */
-export interface CandidateJudgement {
-  /** Hash of the candidate policies, their data and their modes. */
-  readonly revision: string;
-  /** As of a judgement in force. */
-  readonly findings: Outcome<readonly Finding[]>;
-}
+import type { Fault } from './fault.ts';
 
 /** What would be another decision, or rest on other findings, with the candidate policies in force. */
 export interface Comparison {

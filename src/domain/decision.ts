@@ -1,5 +1,4 @@
 import type { Mode, Review } from './admission.ts';
-import type { CandidateJudgement } from './candidate.ts';
 import type { Deadline } from './deadline.ts';
 import type { JudgedImage, Stage, StageFault } from './evidence.ts';
 import type { Fault, FaultCode, Outcome } from './fault.ts';
@@ -43,6 +42,14 @@ export interface Judgement {
    * answer is to wait for it. Resolves to null when they are not asked after all: too much waits for them already. Never rejects.
    */
   readonly candidate?: () => Promise<CandidateJudgement | null>;
+}
+
+/** What the candidate policies made of a question that those in force had answered. */
+export interface CandidateJudgement {
+  /** Hash of the candidate policies, their data and their modes. */
+  readonly revision: string;
+  /** As of a judgement in force. */
+  readonly findings: Outcome<readonly Finding[]>;
 }
 
 /** The set of policies in force. */

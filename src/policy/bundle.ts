@@ -6,7 +6,7 @@ import { canonicalJson } from '../domain/canonical.ts';
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { type JsonObject, property } from '../domain/json.ts';
 import { safeText } from '../domain/text.ts';
-import { type BundleSigning, type BundleVerification, signaturesName, signBundle, verifyBundle } from './bundleSignature.ts';
+import { type BundleChecks, type BundleSigning, signaturesName, signBundle, verifyBundle } from './bundleSignature.ts';
 import { inspectPolicies, readPolicyFolder } from './check.ts';
 import { type CompiledPolicies, type CompiledPolicy, describeProblems } from './compile.ts';
 import { isPolicyFile, type Snapshot, snapshotOf } from './snapshot.ts';
@@ -98,16 +98,6 @@ function unwritten(out: string, cause: unknown): string {
   };
   return safeText(`${out} can not be written: ${(typeof code === 'string' ? words[code] : undefined) ?? 'name another file'}`, 1000);
 }
-
-/** What a policy bundle must be, to be used. */
-export interface BundleChecks {
-  /** null: it need not be signed. */
-  readonly verification: BundleVerification | null;
-  /** Digests (`sha256:…`) of bundles that are never used. */
-  readonly revoked: ReadonlySet<string>;
-}
-
-export const noChecks: BundleChecks = { verification: null, revoked: new Set() };
 
 /** A policy bundle that was looked at, and is what it must be. */
 export interface OpenedBundle {

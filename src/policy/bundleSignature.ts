@@ -14,6 +14,16 @@ export interface BundleVerification {
   readonly scope: string;
 }
 
+/** What a policy bundle must be, to be used. */
+export interface BundleChecks {
+  /** null: it need not be signed. */
+  readonly verification: BundleVerification | null;
+  /** Digests (`sha256:…`) of bundles that are never used. */
+  readonly revoked: ReadonlySet<string>;
+}
+
+export const noChecks: BundleChecks = { verification: null, revoked: new Set() };
+
 export interface BundleSigning {
   readonly key: KeyObject;
   readonly keyId: string | null;

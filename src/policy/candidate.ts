@@ -1,5 +1,5 @@
-import type { CandidateJudgement } from '../domain/candidate.ts';
 import { deadlineIn } from '../domain/deadline.ts';
+import type { CandidateJudgement } from '../domain/decision.ts';
 import type { CandidateStatus, PolicyOptions, SourceOptions } from './options.ts';
 import { type SourcedSet, sourceSet } from './sourcedSet.ts';
 
@@ -71,9 +71,10 @@ function quietly(log: PolicyOptions['log']): PolicyOptions['log'] {
   const told = new Map<string, number>();
   return (level, message, details = {}) => {
     const now = performance.now();
-    if (now - (told.get(message) ?? Number.NEGATIVE_INFINITY) < quiet) return;
+    const key = `${message} ${JSON.stringify(details['fault'] ?? null)}`;
+    if (level !== 'info' && now - (told.get(key) ?? Number.NEGATIVE_INFINITY) < quiet) return;
     if (told.size >= 100) told.clear();
-    told.set(message, now);
+    told.set(key, now);
     log(level === 'error' ? 'warn' : level, message, { ...details, candidate: true });
   };
 }

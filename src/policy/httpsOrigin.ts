@@ -1,7 +1,7 @@
 import { Agent, request } from 'undici';
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { longestBundle } from './bundle.ts';
-import type { BundleOrigin } from './follow.ts';
+import type { BundleOrigin } from './origin.ts';
 
 export interface HttpsOriginOptions {
   readonly url: URL;

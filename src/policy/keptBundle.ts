@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { longestBundle } from './bundle.ts';
-import type { BundleOrigin } from './follow.ts';
+import type { BundleOrigin } from './origin.ts';
 
 /** The last good bundle of an origin, for a start at which that can't be reached. */
 export interface KeptBundle {

@@ -1,8 +1,8 @@
 import type { Policies } from '../domain/decision.ts';
 import type { Fault, Outcome } from '../domain/fault.ts';
 import type { JsonObject } from '../domain/json.ts';
-import type { BundleChecks } from './bundle.ts';
-import type { BundleOrigin, FetchOutcome, FollowStatus } from './follow.ts';
+import type { BundleChecks } from './bundleSignature.ts';
+import type { BundleOrigin, FetchOutcome, FollowStatus } from './origin.ts';
 
 /** What a policy's denials do: count, warn only, or nothing since it does not run. */
 export type PolicyMode = 'enforce' | 'warn' | 'off';

@@ -1,6 +1,5 @@
-import type { CandidateJudgement } from '../domain/candidate.ts';
 import type { Deadline } from '../domain/deadline.ts';
-import type { Judgement, Question } from '../domain/decision.ts';
+import type { CandidateJudgement, Judgement, Question } from '../domain/decision.ts';
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { anyGlob, type Glob } from '../domain/glob.ts';
 import { Candidate } from './candidate.ts';

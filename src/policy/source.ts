@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { bad, good, type Outcome } from '../domain/fault.ts';
-import { type BundleChecks, longestBundle, noChecks, type OpenedBundle, openBundle } from './bundle.ts';
+import { longestBundle, type OpenedBundle, openBundle } from './bundle.ts';
+import { type BundleChecks, noChecks } from './bundleSignature.ts';
 import { type CompiledPolicies, compilePolicies, describeProblems } from './compile.ts';
 import { readSnapshot, type Snapshot } from './snapshot.ts';
 
@@ -89,7 +90,7 @@ async function readBundle(file: string): Promise<Outcome<Buffer>> {
 }
 
 /** As PolicyLook.compile. */
-export async function compileBundle({ content }: OpenedBundle, opa: FindOpa): Promise<Outcome<CompiledPolicies>> {
+async function compileBundle({ content }: OpenedBundle, opa: FindOpa): Promise<Outcome<CompiledPolicies>> {
   return 'compiled' in content ? good(content.compiled) : compileSources(content.sources, opa);
 }
 

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { publicFault } from '../domain/fault.ts';
-import { BundleFollower, type FollowOptions, type FollowStatus } from './follow.ts';
+import { BundleFollower, type FollowOptions } from './follow.ts';
 import { type LiveOptions, LiveSet } from './live.ts';
 import type { PolicyOptions, SourceOptions } from './options.ts';
+import type { FollowStatus } from './origin.ts';
 import { keepRevision } from './revisions.ts';
 import type { PolicySource } from './source.ts';
 
