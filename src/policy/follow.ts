@@ -96,9 +96,15 @@ export class BundleFollower implements FollowedBundle {
     await this.#keep({ bytes: accepted.bytes, version: accepted.version, confirmedAt: this.#confirmedAt ?? this.#options.clock() });
   }
 
-  close(): void {
+  /** Looks no more. */
+  freeze(): void {
     this.#stopped.abort();
     if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  async close(): Promise<void> {
+    this.freeze();
+    await this.#looking;
   }
 
   #schedule(): void {

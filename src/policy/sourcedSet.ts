@@ -57,11 +57,11 @@ export function sourceSet(source: SourceOptions, options: Shared, own: Own): Sou
       await live.refresh();
     },
     freeze() {
-      follower?.close();
+      follower?.freeze();
       live.freeze();
     },
     async close() {
-      follower?.close();
+      await follower?.close();
       await live.close();
     },
   };
