@@ -68,6 +68,7 @@ export const policySettings = z
     verification: absent(verificationSettings),
     fetch: fetchSettings,
     allowOlder: z.boolean().default(false).describe('Whether a fetched bundle may be older than the one in force.'),
+    state: filePath.default('state/policies').describe('Folder where the last good bundle, and what was in force by its revision, is kept.'),
     required: distinct(policyName).default([]).describe('Policies without which nothing is admitted.'),
     modes: z
       .record(policyName, z.enum(['enforce', 'warn', 'off']))
