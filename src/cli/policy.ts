@@ -84,6 +84,10 @@ interface BuildFlags {
 }
 
 async function build({ io }: Session, directory: string, { output, sign, keyId, scope = '' }: BuildFlags): Promise<number> {
+  if (sign === undefined && (keyId !== undefined || scope !== '')) {
+    complain(io, '--key-id and --scope are of a signature: name the key with --sign');
+    return exitCodes.unable;
+  }
   const folder = await openFolder(io, directory);
   if (folder === null) return exitCodes.unable;
   const key = sign === undefined ? null : await readKey(resolve(io.cwd, sign));
