@@ -41,7 +41,7 @@ export function candidateChecks({ policies }: { readonly policies: PolicyRoom },
   const check = (reason: string): ReadinessCheck[] => [{ name: 'candidate policies', ready: true, reason }];
   const broken = candidate.fault === null ? '' : `the newest edit is not judged: ${candidate.fault.message}`;
   if (candidate.revision === null) return check(broken === '' ? 'being loaded' : broken);
-  const what = `${candidate.policies.length} judge beside those in force, revision ${candidate.revision.slice(0, 12)}`;
+  const what = `${candidate.policies.filter(({ mode }) => mode !== 'off').length} judge beside those in force, revision ${candidate.revision.slice(0, 12)}`;
   const same = candidate.revision === revision ? ', the same as in force: nothing is compared' : '';
   return check(`${what}${same}${describeFetch(candidate.fetched, now)}${broken === '' ? '' : `; ${broken}`}`);
 }
@@ -49,9 +49,11 @@ export function candidateChecks({ policies }: { readonly policies: PolicyRoom },
 /** Where a set was fetched from, how long ago that was certain, and what is wrong. */
 export function describeFetch(fetched: FollowStatus | null, now: number): string {
   if (fetched === null) return '';
-  const { confirmedAt, digest, fault, origin } = fetched;
+  const { confirmedAt, digest, fault, origin, version } = fetched;
   const age = confirmedAt === null ? '' : `, confirmed ${describeAge(now - confirmedAt)} ago`;
-  const from = `; from ${origin}${digest === null ? '' : ` (bundle ${digest.slice(0, 19)}${age})`}`;
+  // By the digest of its manifest, where it has one: that is what a configuration may name.
+  const known = version?.startsWith('sha256:') ? version : digest;
+  const from = `; from ${origin}${known === null ? '' : ` (${known.slice(0, 19)}${age})`}`;
   return fault === null ? from : `${from}; the last look failed: ${fault.message}`;
 }
 

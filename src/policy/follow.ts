@@ -55,7 +55,13 @@ export class BundleFollower implements FollowedBundle {
   }
 
   status(): FollowStatus {
-    return { origin: this.name, digest: this.#accepted?.bundle.digest ?? null, confirmedAt: this.#confirmedAt, fault: this.#fault };
+    return {
+      origin: this.name,
+      digest: this.#accepted?.bundle.digest ?? null,
+      version: this.#accepted?.version ?? null,
+      confirmedAt: this.#confirmedAt,
+      fault: this.#fault,
+    };
   }
 
   /** Takes up what was kept on disk, as long as it is still what it must be. */
@@ -138,7 +144,7 @@ export class BundleFollower implements FollowedBundle {
       this.#accepted = { bundle: opened.value, bytes, version };
       this.#confirmedAt = clock();
       this.#recover();
-      this.#options.log('info', 'a policy bundle was fetched', { origin: origin.name, digest: opened.value.digest });
+      this.#options.log('info', 'a policy bundle was fetched', { origin: origin.name, version, digest: opened.value.digest });
       this.#options.changed();
     } else {
       if (this.#accepted !== null) this.#accepted = { ...this.#accepted, version };

@@ -29,6 +29,8 @@ export interface FollowStatus {
   readonly origin: string;
   /** `sha256:…` of the bundle that was accepted last; null: none. */
   readonly digest: string | null;
+  /** As its origin knows that bundle: an ETag, the digest of its manifest; null: it does not say. */
+  readonly version: string | null;
   /** When its origin last said that it has this one, ms since the epoch. */
   readonly confirmedAt: number | null;
   /** Why the last look came to nothing, or what it found was refused. */

@@ -150,7 +150,7 @@ test('at a start without a network the last good one is in force, with its age; 
   expect(await said()).toContain('says two');
   const { status, detail } = await readiness();
   expect(status).toBe(200);
-  expect(detail).toMatch(/from https:\/\/127\.0\.0\.1:\d+\/policies\.tar\.gz \(bundle sha256:[0-9a-f]{12}, confirmed \d+ s ago\)/);
+  expect(detail).toMatch(/from https:\/\/127\.0\.0\.1:\d+\/policies\.tar\.gz \(sha256:[0-9a-f]{12}, confirmed \d+ s ago\)/);
   expect(detail).toMatch(/the last look failed: .* can not be reached/);
   await webhook?.stop();
 
