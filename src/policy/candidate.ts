@@ -25,7 +25,9 @@ export class Candidate {
   #characters = 0;
 
   constructor(source: SourceOptions, options: PolicyOptions, changed: () => void) {
-    this.#sourced = sourceSet(source, options, { words, workers: 1, log: quietly(options.log), changed });
+    // Metrics count the looks for what is in force.
+    const { fetched: _, ...own } = options;
+    this.#sourced = sourceSet(source, own, { words, workers: 1, log: quietly(options.log), changed });
   }
 
   async begin(): Promise<void> {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { publicFault } from '../domain/fault.ts';
 import { BundleFollower, type FollowOptions } from './follow.ts';
 import { type LiveOptions, LiveSet } from './live.ts';
@@ -20,6 +21,9 @@ export interface SourcedSet {
 
 type Shared = Pick<PolicyOptions, 'opa' | 'required' | 'modes' | 'data' | 'memoryPages' | 'timeout' | 'state' | 'fetched'>;
 type Own = Pick<LiveOptions, 'words' | 'workers' | 'log' | 'changed'>;
+
+/** Milliseconds that the first look at an origin is waited for, where there is a bundle from before. */
+const longestFirstLook = 5_000;
 
 /** Puts a set together with its source: a folder or file that is watched, or an origin that is asked. */
 export function sourceSet(source: SourceOptions, options: Shared, own: Own): SourcedSet {
@@ -53,7 +57,9 @@ export function sourceSet(source: SourceOptions, options: Shared, own: Own): Sou
       await follower?.recall();
       // What was kept is in force before the network is asked: it may not answer.
       if (follower?.current().ok) await live.refresh();
-      await follower?.begin();
+      const looked = follower?.begin();
+      // What is new comes in force when it comes: it need not hold up what can judge already.
+      await (live.set === null ? looked : Promise.race([looked, pause(longestFirstLook, undefined, { ref: false })]));
       await live.refresh();
     },
     freeze() {

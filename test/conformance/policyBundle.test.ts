@@ -4,6 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { good } from '../../src/domain/fault.ts';
 import { openBundle } from '../../src/policy/bundle.ts';
@@ -115,6 +116,16 @@ describe.each(algorithms)('a bundle that opa builds and signs with %s', (algorit
     const { fault, policies } = room.value.status();
     await room.value.close();
     expect({ fault, policies }).toMatchObject({ fault: null, policies: [{ name: 'p', title: 'Says one' }] });
+  });
+
+  it('is verified whatever values its data have', async () => {
+    const { privateFile } = keyFiles(algorithm);
+    const name = writeSources('random', 'one');
+    const random = fc.sample(fc.jsonValue({ stringUnit: 'binary', maxDepth: 4 }), 300);
+    writeFileSync(join(folder, name, 'data.json'), JSON.stringify({ words: { one: 'one' }, random }));
+    await must(opa, 'build', '-b', name, '--signing-key', privateFile, '--signing-alg', algorithm, '-o', 'random.tar.gz');
+    const opened = await openBundle(readFileSync(join(folder, 'random.tar.gz')), checksOf(algorithm));
+    expect(opened.ok ? null : { why: opened.fault.message, random: JSON.stringify(random) }).toBeNull();
   });
 
   it('is refused once a policy or a value was changed, as opa refuses it', async () => {
