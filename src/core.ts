@@ -201,7 +201,7 @@ function openPolicies(config: LoadedConfig, { source, candidate }: PolicySources
   const { audit, policy } = config.settings;
   return createPolicies({
     source,
-    ...(onFetched === undefined ? {} : { candidate, state: config.resolvePath(policy.state), fetched: onFetched }),
+    ...(onFetched === undefined ? {} : { candidate, candidateModes: policy.candidateModes, state: config.resolvePath(policy.state), fetched: onFetched }),
     opa: findOpa,
     required: policy.required,
     modes: policy.modes,

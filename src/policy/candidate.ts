@@ -26,8 +26,8 @@ export class Candidate {
 
   constructor(source: SourceOptions, options: PolicyOptions, changed: () => void) {
     // Metrics count the looks for what is in force.
-    const { fetched: _, ...own } = options;
-    this.#sourced = sourceSet(source, own, { words, workers: 1, log: quietly(options.log), changed });
+    const { candidateModes, fetched: _, ...own } = options;
+    this.#sourced = sourceSet(source, { ...own, modes: { ...own.modes, ...candidateModes } }, { words, workers: 1, log: quietly(options.log), changed });
   }
 
   async begin(): Promise<void> {

@@ -22,6 +22,8 @@ export interface PolicyOptions {
   readonly source: SourceOptions;
   /** Policies that judge beside those in force, and whose findings never count. */
   readonly candidate?: SourceOptions | null;
+  /** Modes that the candidate has instead of `modes`: so that a mode can be tried. */
+  readonly candidateModes?: Readonly<Record<string, PolicyMode>>;
   /** Folder for fetched bundles and for the sets that were in force. Absent: nothing is kept on disk. */
   readonly state?: string | null;
   /** Told after each look at a bundle's origin. */

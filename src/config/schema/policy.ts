@@ -19,6 +19,8 @@ export const modeSettings = z
   .prefault({})
   .describe('What a denial does, by namespace.');
 
+const policyMode = z.enum(['enforce', 'warn', 'off']);
+
 const mostData = 256 * 1024;
 
 /** Keys are checked by the list of codes; what keeps the policies from judging is not among them, since nobody would be judging. */
@@ -64,16 +66,14 @@ export const policySettings = z
     candidate: absent(policyPlace).describe(
       'Policies judged beside those in force, never enforced: a folder, or a bundle as above (a file ending in .tar.gz or .tgz).',
     ),
+    candidateModes: z.record(policyName, policyMode).default({}).describe('Modes that the candidate has instead of modes.'),
     signers: distinct(name).default([]).describe('Signers any of whom must have signed a bundle from oci://.'),
     verification: absent(verificationSettings),
     fetch: fetchSettings,
     allowOlder: z.boolean().default(false).describe('Whether a fetched bundle may be older than the one in force.'),
     state: filePath.default('state/policies').describe('Folder where the last good bundle, and what was in force by its revision, is kept.'),
     required: distinct(policyName).default([]).describe('Policies without which nothing is admitted.'),
-    modes: z
-      .record(policyName, z.enum(['enforce', 'warn', 'off']))
-      .default({})
-      .describe('Mode of single policies.'),
+    modes: z.record(policyName, policyMode).default({}).describe('Mode of single policies.'),
     faults: faultEffects.default({}).describe('What comes of a stage that could not be looked at, by the code of its fault; deny unless named.'),
     data: z
       .record(z.string(), z.json())
@@ -84,6 +84,9 @@ export const policySettings = z
   })
   .superRefine((policy, context) => {
     if (policy.directory !== null && policy.bundle !== null) context.addIssue({ code: 'custom', message: 'must have one of directory and bundle' });
+    if (policy.candidate === null && Object.keys(policy.candidateModes).length > 0) {
+      context.addIssue({ code: 'custom', path: ['candidateModes'], message: 'has no meaning without policy.candidate' });
+    }
     for (const key of ['bundle', 'candidate'] as const) {
       const place = policy[key] ?? '';
       if (place.startsWith('https://') && policy.verification === null) {

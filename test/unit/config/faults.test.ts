@@ -73,6 +73,7 @@ const cases: readonly Case[] = [
   ['a bundle in a repository that is none', 'policy:\n  bundle: oci://r.corp/P', 4, 'policy.bundle', /must be a reference/],
   ['a password in the address of a bundle', 'policy:\n  bundle: https://u:hunter2@r.corp/p', 4, 'policy.bundle', /must have no password/],
   ['a signer of policies that is none', 'policy:\n  bundle: oci://r.corp/p\n  signers: [relase]', 5, 'policy.signers[0]', /there is no signer relase/],
+  ['modes of a candidate that is not there', 'policy:\n  candidateModes: { p: warn }', 4, 'policy.candidateModes', /no meaning without policy\.candidate/],
   ['signers of a folder', 'policy:\n  directory: p\n  signers: [release]', 5, 'policy.signers', /for bundles from oci:\/\/ only/],
   ['directory and bundle', 'policy:\n  directory: a\n  bundle: b', 3, 'policy', /one of directory and bundle/],
   [
