@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { publicFault } from '../domain/fault.ts';
-import { BundleFollower, type FollowOptions } from './follow.ts';
+import { BundleFollower, type FollowOptions } from './bundleFollower.ts';
 import { type LiveOptions, LiveSet } from './live.ts';
 import type { PolicyOptions, SourceOptions } from './options.ts';
 import type { FollowStatus } from './origin.ts';
