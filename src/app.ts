@@ -21,6 +21,7 @@ const deskPatience = 60_000;
 /** What is judged at the desk leaves no record. */
 const noRecord: RecordKeeper = {
   keep: (draft) => ({ id: draft.id, hash: '', durable: Promise.resolve(bad('AUDIT_UNAVAILABLE', 'nothing is recorded at the desk')) }),
+  keepComparison: () => {},
 };
 
 export async function createApp(config: LoadedConfig, { log }: { readonly log: Log }): Promise<Outcome<App>> {

@@ -1,7 +1,7 @@
 /** The line as a configuration wants it: everything between a decoded request and an answer, without listeners. */
 import { createHash, X509Certificate } from 'node:crypto';
 import { createLine } from './admission/admit.ts';
-import type { Line, LineEvent } from './admission/line.ts';
+import type { ComparedEvent, Line, LineEvent } from './admission/line.ts';
 import { createModes } from './admission/mode.ts';
 import type { LoadedConfig, Settings } from './config/index.ts';
 import { type CredentialKind, createKeychain, credentialKinds, type KeychainEntry } from './credentials/index.ts';
@@ -16,7 +16,8 @@ import type { Resolver } from './domain/resolved.ts';
 import { createGatherer } from './evidence/gather.ts';
 import { createContentReader } from './images/content.ts';
 import { createResolver } from './images/resolve.ts';
-import { createPolicies, findOpa, type PolicyRoom } from './policy/index.ts';
+import { createPolicies, type FetchOutcome, findOpa, type PolicyRoom } from './policy/index.ts';
+import { openPolicySources, type PolicySources } from './policySources.ts';
 import { type ConnectPullSecrets, openPullRights } from './pullRights.ts';
 import { type BreakerEvent, createOutbound, createRegistry, type RegistryClient, type RequestEvent } from './registry/index.ts';
 import { createScans } from './scanSources.ts';
@@ -33,6 +34,9 @@ export interface CoreParts {
   /** What is around the Pods that are judged; at the desk nothing is known of it. */
   readonly surroundings?: Surroundings;
   readonly onLine?: (event: LineEvent) => void;
+  readonly onCompared?: (event: ComparedEvent) => void;
+  /** Given where policies last, and not for one look: then they are kept on disk, and candidates judge too. */
+  readonly onFetched?: (outcome: FetchOutcome) => void;
   readonly onRegistry?: (event: RequestEvent) => void;
   readonly onBreaker?: (event: BreakerEvent) => void;
 }
@@ -83,7 +87,10 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
   const scans = await createScans(config, { mirrors: mirrors.value, signers: signers.value, registry: registry.value, log: parts.log });
   if (!scans.ok) return giveUp(scans.fault);
   undo.push(() => scans.value.close());
-  const policies = await openPolicies(settings, config, parts.log);
+  const places = await openPolicySources(config, { registry: registry.value, signers: signers.value });
+  if (!places.ok) return giveUp(places.fault);
+  undo.push(() => places.value.close());
+  const policies = await openPolicies(config, places.value, parts);
   if (!policies.ok) return giveUp(policies.fault);
   undo.push(() => policies.value.close());
 
@@ -105,6 +112,7 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
     timer: () => performance.now(),
     newId: parts.newId,
     observe: parts.onLine ?? (() => {}),
+    compared: parts.onCompared ?? (() => {}),
     unexpected: (error) => parts.log.error({ err: error }, 'something failed that never should; please report it'),
     platforms: () => settings.platforms ?? parts.surroundings?.platforms() ?? ['linux/amd64'],
     namespaceLabels: (namespace) => parts.surroundings?.namespaceLabels(namespace) ?? null,
@@ -189,17 +197,17 @@ async function createSigners(config: LoadedConfig, shared: SharedParts, log: Log
   return good(signers);
 }
 
-function openPolicies(settings: Settings, config: LoadedConfig, log: Log): Promise<Outcome<PolicyRoom>> {
-  const { policy } = settings;
-  const source = policy.bundle === null ? { directory: config.resolvePath(policy.directory ?? 'policies') } : { bundle: config.resolvePath(policy.bundle) };
+function openPolicies(config: LoadedConfig, { source, candidate }: PolicySources, { log, onFetched }: CoreParts): Promise<Outcome<PolicyRoom>> {
+  const { audit, policy } = config.settings;
   return createPolicies({
     source,
+    ...(onFetched === undefined ? {} : { candidate, candidateModes: policy.candidateModes, state: config.resolvePath(policy.state), fetched: onFetched }),
     opa: findOpa,
     required: policy.required,
     modes: policy.modes,
     data: policy.data,
     timeout: policy.timeout,
-    recordedAnnotations: settings.audit.annotations,
+    recordedAnnotations: audit.annotations,
     log: (level, message, details) => log[level](details ?? {}, message),
   });
 }

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { LineEvent } from './admission/line.ts';
 import { decodeReview, encodeReview } from './admission/review.ts';
 import { type AuditStatus, createAudit, type Sink, type SinkKind, sinkKinds } from './audit/index.ts';
+import { candidateChecks, createComparisonReport, describeFetch } from './candidateReport.ts';
 import type { ClusterApi } from './cluster/api.ts';
 import { connectCluster } from './cluster/client.ts';
 import { formatConfigFault, type LoadedConfig, watchConfig } from './config/index.ts';
@@ -86,6 +87,8 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     cluster: connectClusterOf,
     ...(surroundings.value === null ? {} : { surroundings: surroundings.value }),
     onLine: (event) => count(metrics, event),
+    onCompared: createComparisonReport(metrics, log),
+    onFetched: metrics.policyFetched,
     onRegistry: ({ host, code }) => metrics.registryRequest(host, code ?? 'ok'),
     onBreaker: ({ host, state }) => {
       metrics.registryBreaker(host, state);
@@ -106,6 +109,7 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
   const handle = createHandler(() => current.core(), log, metrics);
   const checks = (): ReadinessCheck[] => [
     policyCheck(current.core()),
+    ...candidateChecks(current.core(), Date.now()),
     current.configCheck(),
     auditCheck(audit.value.status(), settings.audit.required),
     ...storeChecks(opened.value),
@@ -256,13 +260,13 @@ function holdCore(first: Core, parts: CoreParts, metrics: Metrics, log: Log) {
 }
 
 function policyCheck({ policies }: Core): ReadinessCheck {
-  const { revision, fault, policies: loaded } = policies.status();
+  const { fetched, revision, fault, policies: loaded } = policies.status();
   const newest = fault === null ? '' : `; the newest edit is not in force: ${fault.message}`;
   if (revision === null) return { name: 'policies', ready: false, reason: fault?.message ?? 'no policies are in force' };
   return {
     name: 'policies',
     ready: true,
-    reason: `${loaded.filter(({ mode }) => mode !== 'off').length} in force, revision ${revision.slice(0, 12)}${newest}`,
+    reason: `${loaded.filter(({ mode }) => mode !== 'off').length} in force, revision ${revision.slice(0, 12)}${describeFetch(fetched, Date.now())}${newest}`,
   };
 }
 

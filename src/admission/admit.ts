@@ -1,9 +1,10 @@
 import type { AdmissionAnswer, AdmissionRequest, Mode } from '../domain/admission.ts';
 import type { Deadline } from '../domain/deadline.ts';
-import { type Answered, decide } from '../domain/decision.ts';
-import { bad, type FaultCode, fault } from '../domain/fault.ts';
+import { type Answered, decide, type Finding } from '../domain/decision.ts';
+import { bad, type FaultCode, fault, type Outcome } from '../domain/fault.ts';
 import type { ContainerImage, Workload } from '../domain/workload.ts';
 import { createAnswerer } from './answer.ts';
+import { comparisonOf } from './compare.ts';
 import { describeReview, imagesToJudge, isOverloaded, wanted } from './describe.ts';
 import { createExaminer, type Reading, someAtOnce } from './examine.ts';
 import type { Judged, Line, LineEvent, LineParts } from './line.ts';
@@ -100,7 +101,7 @@ export function createLine(parts: LineParts): Line {
     const refused = (code: FaultCode, message: string): Judged & Answered => {
       const { decision, findings } = decide([], bad(code, message), parts.rules);
       const named = findings.map((finding) => ({ ...finding, id: 'request' }));
-      return under({ owner: workload.owner, now: clock(), images: [], judgement: null, decision: { decision, findings: named }, timings: {} });
+      return under({ owner: workload.owner, now: clock(), images: [], judgement: null, decision: { decision, findings: named }, compare: null, timings: {} });
     };
     // The API server takes a Deployment without images, yet no Pod comes of it that /validate would let in.
     if (images.length === 0) return refused('REVIEW_INVALID', 'it has no image to judge');
@@ -120,12 +121,15 @@ export function createLine(parts: LineParts): Line {
       deadline,
     );
     const decided = timer();
+    const weigh = (findings: Outcome<readonly Finding[]>) => decide(seen, findings, parts.rules);
+    const decision = weigh(judgement.findings);
     return {
       owner: workload.owner,
       now,
       images: seen,
       judgement,
-      decision: decide(seen, judgement.findings, parts.rules),
+      decision,
+      compare: comparisonOf(judgement, decision, weigh),
       timings: { evidence: gathered - began, policies: decided - gathered },
     };
   };

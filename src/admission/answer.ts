@@ -4,7 +4,9 @@ import { type Decision, hostPolicy } from '../domain/decision.ts';
 import type { JudgedImage } from '../domain/evidence.ts';
 import { type Fault, publicFault } from '../domain/fault.ts';
 import { repositoryName } from '../domain/image.ts';
+import type { Kept } from '../domain/record.ts';
 import { safeText } from '../domain/text.ts';
+import { createComparer } from './compare.ts';
 import type { Judged, LineParts } from './line.ts';
 import { denialMessage, warningTexts } from './message.ts';
 import { answerUnder } from './mode.ts';
@@ -18,9 +20,10 @@ export interface Answerer {
 }
 
 export function createAnswerer(
-  parts: Pick<LineParts, 'keeper' | 'recordRequired' | 'configRevision' | 'clock' | 'timer' | 'newId' | 'observe' | 'unexpected'>,
+  parts: Pick<LineParts, 'keeper' | 'recordRequired' | 'configRevision' | 'clock' | 'timer' | 'newId' | 'observe' | 'compared' | 'unexpected'>,
 ): Answerer {
   const { clock, timer } = parts;
+  const compareLater = createComparer(parts);
 
   const answer = async (request: AdmissionRequest, judged: Judged, mode: Mode, began: number, deadline: Deadline): Promise<AdmissionAnswer> => {
     const { decision, judgement, images, owner } = judged;
@@ -29,9 +32,10 @@ export function createAnswerer(
     const warnings = warningTexts(decision.findings, images, mode, answered);
     const auditAnnotations: Record<string, string> = { decision: decision.decision, images: describeImages(images) };
     let record: string | null = null;
+    let kept: Kept | null = null;
     let lost: Fault | null = null;
     if (!request.dryRun) {
-      const kept = parts.keeper.keep({
+      kept = parts.keeper.keep({
         id: parts.newId(),
         time: judged.now,
         request,
@@ -65,6 +69,7 @@ export function createAnswerer(
       timings: { ...timings, total: timer() - began },
       images,
     });
+    if (kept !== null) compareLater(judged, kept);
     if (answered === 'deny') {
       return {
         uid: request.uid,
@@ -94,7 +99,7 @@ export function createAnswerer(
     } as const;
     const decision: Decision = { decision: 'deny', findings: [finding] };
     try {
-      return await answer(request, { owner: null, now: clock(), images: [], judgement: null, decision, timings: {} }, mode, began, deadline);
+      return await answer(request, { owner: null, now: clock(), images: [], judgement: null, decision, compare: null, timings: {} }, mode, began, deadline);
     } catch (unexpected) {
       parts.unexpected(unexpected);
       return refusal(request, mode, why);

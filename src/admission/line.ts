@@ -1,4 +1,5 @@
 import type { AdmissionAnswer, AdmissionRequest, Mode } from '../domain/admission.ts';
+import type { Comparison } from '../domain/candidate.ts';
 import type { Deadline } from '../domain/deadline.ts';
 import type { Answered, Decision, DecisionRules, Judgement, Policies } from '../domain/decision.ts';
 import type { Gatherer, JudgedImage } from '../domain/evidence.ts';
@@ -27,6 +28,8 @@ export interface LineParts {
   readonly timer: () => number;
   readonly newId: () => string;
   readonly observe: (event: LineEvent) => void;
+  /** Told what the candidate policies made of a decision, after its answer. */
+  readonly compared?: (event: ComparedEvent) => void;
   /** Told of what should never happen; for the log. */
   readonly unexpected: (error: unknown) => void;
   /** The platforms that matter: those of the nodes, or of the configuration. */
@@ -45,6 +48,14 @@ export interface LineEvent {
   readonly images: readonly JudgedImage[];
 }
 
+/** What the candidate policies would have decided; `comparison` null: they were not asked, since too much waits for them. */
+export interface ComparedEvent {
+  readonly inForce: 'allow' | 'deny';
+  readonly comparison: Comparison | null;
+  /** Id of the record of the decision in force. */
+  readonly record: string;
+}
+
 /** The outcome of judging, before a mode is applied and an answer is made. */
 export interface Judged {
   /** Milliseconds since the epoch: the time it was judged for. */
@@ -55,6 +66,8 @@ export interface Judged {
   /** null when the policies were not asked. */
   readonly judgement: Judgement | null;
   readonly decision: Decision;
+  /** Lets the candidate policies judge the same; null where there is nothing to compare with. */
+  readonly compare: (() => Promise<Comparison | null>) | null;
   readonly timings: Readonly<Record<string, number>>;
 }
 

@@ -1,7 +1,8 @@
 import { ulid } from 'ulidx';
 import { bad, type Fault, fault, good, type Outcome } from '../domain/fault.ts';
-import type { Kept, RecordDraft, RecordKeeper } from '../domain/record.ts';
+import type { ComparisonDraft, Kept, RecordDraft, RecordKeeper } from '../domain/record.ts';
 import { Chain, type Chained, type ChainPoint, renderLoss, renderOpening, seal } from './chain.ts';
+import { renderComparison } from './comparison.ts';
 import { KeptRecord } from './keptRecord.ts';
 import { limitsWithin, removeAbove } from './limits.ts';
 import type { AuditLog } from './log.ts';
@@ -165,6 +166,12 @@ class ChainedAudit implements Audit {
       this.#options.log.error({ id: draft.id, cause: String(cause) }, 'a decision can not be rendered as an audit record');
       return this.#lose(draft.id, '', 'the decision can not be rendered as an audit record');
     }
+  }
+
+  keepComparison(draft: ComparisonDraft): void {
+    this.#tellLoss();
+    // Without its place in the chain it is counted in the metrics alone, as is everything about a candidate: no decision rests on it.
+    if (this.#untold === 0) this.#append(seal(renderComparison(this.#chain.next, this.#options, draft)), '');
   }
 
   status(): AuditStatus {

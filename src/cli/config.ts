@@ -97,6 +97,7 @@ function describe({ settings, source, revision }: LoadedConfig): string {
     `  registries    ${settings.registries === null ? 'the well-known public ones' : settings.registries.map(({ host }) => host).join(', ') || 'none'}`,
     `  mirrors       ${settings.mirrors.map(({ source: from }) => from).join(', ') || 'none'}`,
     `  policies      ${safeText(settings.policy.bundle ?? settings.policy.directory ?? 'none')}`,
+    ...(settings.policy.candidate === null ? [] : [`  candidate     ${safeText(settings.policy.candidate)}`]),
     `  mode          ${settings.mode.default}`,
     `  revision      ${revision}`,
   ].join('\n');

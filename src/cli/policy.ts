@@ -1,8 +1,8 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { Fault, Outcome } from '../domain/fault.ts';
+import { bad, type Fault, type Outcome } from '../domain/fault.ts';
 import { safeText } from '../domain/text.ts';
-import { buildPolicyBundle, checkPolicies, describeProblem, findOpa, type RegoTest, type RegoTests, testPolicies } from '../policy/index.ts';
+import { buildPolicyBundle, checkPolicies, describeProblem, findOpa, type RegoTest, type RegoTests, readSigningKey, testPolicies } from '../policy/index.ts';
 import { complain, exitCodes, type Io, type Paint, painter, printLine } from './io.ts';
 import { type AddCommand, examples, type Session } from './session.ts';
 
@@ -42,11 +42,14 @@ export const addPolicy: AddCommand = (program, session) => {
     .description('Compiles a folder of policies into one file for policy.bundle of the configuration.')
     .argument('[dir]', 'folder of policies', 'policies')
     .option('-o, --output <file>', 'policy bundle to write', 'policies.tar.gz')
+    .option('--sign <key>', 'sign it as OPA does (.signatures.json), with a private key in PEM')
+    .option('--key-id <id>', 'name the key in the signature')
+    .option('--scope <scope>', 'name a scope in the signature')
     .addHelpText(
       'after',
-      `${examples(['tidewaiter policy build policies --output policies.tar.gz', 'in a pipeline, before the image is made'])}\nExit code: 0 written, 1 faults in the policies, 2 could not build or write it.\n`,
+      `${examples(['tidewaiter policy build policies --output policies.tar.gz', 'in a pipeline, before the image is made'], ['tidewaiter policy build policies --sign release.key', 'for policy.verification of the configuration'])}\nExit code: 0 written, 1 faults in the policies, 2 could not build or write it.\n`,
     )
-    .action(session.does((directory: string, options: { readonly output: string }) => build(session, directory, options.output)));
+    .action(session.does((directory: string, options: BuildFlags) => build(session, directory, options)));
 };
 
 async function check({ io }: Session, directory: string): Promise<number> {
@@ -73,13 +76,42 @@ async function test({ io }: Session, directory: string): Promise<number> {
   return run.value.tests.some(isBad) ? exitCodes.wrong : exitCodes.good;
 }
 
-async function build({ io }: Session, directory: string, output: string): Promise<number> {
+interface BuildFlags {
+  readonly output: string;
+  readonly sign?: string;
+  readonly keyId?: string;
+  readonly scope?: string;
+}
+
+async function build({ io }: Session, directory: string, { output, sign, keyId, scope = '' }: BuildFlags): Promise<number> {
+  if (sign === undefined && (keyId !== undefined || scope !== '')) {
+    complain(io, '--key-id and --scope are of a signature: name the key with --sign');
+    return exitCodes.unable;
+  }
   const folder = await openFolder(io, directory);
   if (folder === null) return exitCodes.unable;
-  const built = await buildPolicyBundle(folder.path, resolve(io.cwd, output), folder.opa, AbortSignal.timeout(longestRun));
+  const key = sign === undefined ? null : await readKey(resolve(io.cwd, sign));
+  if (key?.ok === false) return giveUp(io, key.fault);
+  const signing = key === null ? null : { key: key.value, keyId: keyId ?? null, scope };
+  const now = buildTime(io.env);
+  const built = await buildPolicyBundle(folder.path, resolve(io.cwd, output), folder.opa, AbortSignal.timeout(longestRun), { built: now, signing });
   if (!built.ok) return giveUp(io, built.fault);
-  printLine(io.stdout, `${safeText(output, 300)}: ${built.value.length} ${built.value.length === 1 ? 'policy' : 'policies'}: ${built.value.join(', ')}`);
+  printLine(
+    io.stdout,
+    `${safeText(output, 300)}: ${built.value.length} ${built.value.length === 1 ? 'policy' : 'policies'}${signing === null ? '' : ', signed'}: ${built.value.join(', ')}`,
+  );
   return exitCodes.good;
+}
+
+async function readKey(file: string): Promise<ReturnType<typeof readSigningKey>> {
+  const pem = await readFile(file, 'utf8').catch(() => null);
+  return pem === null ? bad('CONFIG_INVALID', `the key to sign with can not be read: ${safeText(file, 300)}`) : readSigningKey(pem);
+}
+
+/** Now, unless a reproducible build says otherwise: https://reproducible-builds.org/specs/source-date-epoch/ */
+function buildTime(env: Io['env']): number {
+  const epoch = env['SOURCE_DATE_EPOCH'] ?? '';
+  return /^[0-9]{1,11}$/.test(epoch) ? Number(epoch) * 1000 : Date.now();
 }
 
 async function openFolder(io: Io, directory: string): Promise<{ readonly path: string; readonly opa: string } | null> {

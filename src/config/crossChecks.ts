@@ -19,6 +19,7 @@ export function crossCheck(document: unknown): Problem[] {
     ...twice(document, 'registries', 'host'),
     ...unknownSigners(document, 'scans'),
     ...unknownSigners(document, 'vex'),
+    ...unknownSigner(document, ['policy', 'signers'], property(property(document, 'policy'), 'signers')),
     ...mirrorProblems(document),
     ...listenProblems(document),
     ...pathProblems(document),
@@ -46,14 +47,16 @@ function twice(document: unknown, section: string, key: string): Problem[] {
 }
 
 function unknownSigners(document: unknown, section: 'scans' | 'vex'): Problem[] {
+  return entries(property(document, section)).flatMap((entry, i) => unknownSigner(document, [section, i, 'signers'], property(entry, 'signers')));
+}
+
+function unknownSigner(document: unknown, path: Path, listed: unknown): Problem[] {
   const names = entries(property(document, 'signers')).flatMap((signer) => text(property(signer, 'name')) ?? []);
-  return entries(property(document, section)).flatMap((entry, i) =>
-    entries(property(entry, 'signers')).flatMap((named, j) => {
-      if (typeof named !== 'string' || names.includes(named)) return [];
-      const near = suggest(named, names);
-      return [problem([section, i, 'signers', j], `there is no signer ${safeText(named, 60)}${near === null ? '' : `; did you mean ${near}?`}`)];
-    }),
-  );
+  return entries(listed).flatMap((named, i) => {
+    if (typeof named !== 'string' || names.includes(named)) return [];
+    const near = suggest(named, names);
+    return [problem([...path, i], `there is no signer ${safeText(named, 60)}${near === null ? '' : `; did you mean ${near}?`}`)];
+  });
 }
 
 function mirrorProblems(document: unknown): Problem[] {

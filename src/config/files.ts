@@ -15,14 +15,14 @@ export interface ReferredFile {
 }
 
 /** Files that hold secrets of our own, or a certificate that is renewed: no decision rests on them, and no record shall hold their hash. */
-const notTrust = /^(server|cluster|evidence)\b|\.credentials\b/;
+const notTrust = /^(server|cluster|evidence)\b|^policy\.fetch\b|\.credentials\b/;
 
 /** Every file that a configuration refers to, by the names of the keys: `file`, `…File`, `kubeconfig`, and the `root` of a TUF repository. */
 export function referredFiles(document: unknown, path: Path = []): ReferredFile[] {
   if (Array.isArray(document)) return document.flatMap((entry, i) => referredFiles(entry, [...path, i]));
   if (!isObject(document)) return [];
   // A policy's data is the authors' own: a key there names nothing of ours.
-  if (path[0] === 'policy') return [];
+  if (path[0] === 'policy' && path[1] === 'data') return [];
   return Object.entries(document).flatMap(([key, value]) => {
     const here = [...path, key];
     const isFile = /^file$|File$|^kubeconfig$/.test(key) || (key === 'root' && path.at(-1) === 'tuf');

@@ -144,7 +144,7 @@ async function assemble(
 ): Promise<LoadedConfig> {
   const hashes = files.map(({ path, bytes, trust }) => ({ path: formatPath(path), hash: sha256(bytes), trust }));
   // Policies have a revision of their own, and the place where the program is installed decides nothing.
-  const { directory: _, bundle: __, ...policy } = settings.policy;
+  const { directory: _, bundle: __, candidate: ___, candidateModes: ____, fetch: _____, state: ______, ...policy } = settings.policy;
   const kept = hashes.filter(({ trust }) => trust).map(({ path, hash }) => [path, hash]);
   const form = { version: 1, settings: { ...settings, policy }, files: kept };
   return {

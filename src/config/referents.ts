@@ -21,7 +21,13 @@ export interface Referring {
  * that nobody wrote. Starts nothing and asks nobody.
  */
 export async function inspectReferents(config: Referring): Promise<readonly ConfigFault[]> {
-  return [...contentFaults(config), ...clusterFaults(config), ...(await folderFaults(config)), ...(await policyFaults(config))];
+  return [
+    ...contentFaults(config),
+    ...clusterFaults(config),
+    ...(await folderFaults(config)),
+    ...(await policyFaults(config)),
+    ...(await candidateFaults(config)),
+  ];
 }
 
 function contentFaults({ files, blame }: Referring): ConfigFault[] {
@@ -42,8 +48,8 @@ function faultOfContent(path: Path, content: string): string | null {
   if (key !== 'keyFile') return null;
   if (path[0] === 'server') return isReadable(() => createPrivateKey(content)) ? null : 'it holds no private key in PEM, or one that can not be read';
   if (path[0] === 'evidence') return content.length >= shortestSecret ? null : `it must hold at least ${shortestSecret} bytes`;
-  if (path[0] !== 'signers') return null;
-  if (content.includes('PRIVATE KEY')) return 'this is a private key; a signer needs only the public one';
+  if (path[0] !== 'signers' && path[0] !== 'policy') return null;
+  if (content.includes('PRIVATE KEY')) return 'this is a private key; only the public one is needed here';
   const isPublic = content.includes('-----BEGIN PUBLIC KEY-----') && isReadable(() => createPublicKey(content));
   return isPublic ? null : 'it holds no public key in PEM (-----BEGIN PUBLIC KEY-----), or one that can not be read';
 }
@@ -87,9 +93,22 @@ async function faultOfPlace(path: string, what: 'folder' | 'file'): Promise<stri
   return (what === 'folder' ? found.isDirectory() : found.isFile()) ? null : `it is no ${what}`;
 }
 
+/** What is fetched shows when it is used. */
+function isFetched(place: string): boolean {
+  return /^(https|oci):\/\//.test(place);
+}
+
+async function candidateFaults({ settings: { policy }, resolvePath, blame }: Referring): Promise<ConfigFault[]> {
+  const { candidate } = policy;
+  if (candidate === null || isFetched(candidate)) return [];
+  const wrong = await faultOfPlace(resolvePath(candidate), /\.(tar\.gz|tgz)$/.test(candidate) ? 'file' : 'folder');
+  return wrong === null ? [] : [blame(['policy', 'candidate'], `${safeText(candidate, 200)}: ${wrong}`)];
+}
+
 async function policyFaults({ settings: { policy }, resolvePath, blame }: Referring): Promise<ConfigFault[]> {
   const key = policy.bundle === null ? 'directory' : 'bundle';
   const place = policy.bundle ?? policy.directory ?? 'policies';
+  if (isFetched(place)) return [];
   const wrong = await faultOfPlace(resolvePath(place), key === 'bundle' ? 'file' : 'folder');
   if (wrong !== null) return [blame(['policy', key], `${safeText(place, 200)}: ${wrong}`)];
   if (key === 'bundle') return [];

@@ -37,6 +37,19 @@ export interface Judgement {
   readonly recorded: string;
   /** Every policy that should run did; else POLICY_BROKEN when no set is in force, POLICY_TIMEOUT when it ran too long, INTERNAL. */
   readonly findings: Outcome<readonly Finding[]>;
+  /**
+   * Asks the candidate policies the same; absent where there are none that could say anything else. Nothing is asked before it is called, and no
+   * answer is to wait for it. Resolves to null when they are not asked after all: too much waits for them already. Never rejects.
+   */
+  readonly candidate?: () => Promise<CandidateJudgement | null>;
+}
+
+/** What the candidate policies made of a question that those in force had answered. */
+export interface CandidateJudgement {
+  /** Hash of the candidate policies, their data and their modes. */
+  readonly revision: string;
+  /** As of a judgement in force. */
+  readonly findings: Outcome<readonly Finding[]>;
 }
 
 /** The set of policies in force. */

@@ -1,4 +1,5 @@
 import type { AdmissionRequest, Mode } from './admission.ts';
+import type { Comparison } from './candidate.ts';
 import type { WeighedFinding } from './decision.ts';
 import type { JudgedImage, Stage } from './evidence.ts';
 import type { Outcome } from './fault.ts';
@@ -28,6 +29,16 @@ export interface RecordDraft {
   readonly host: { readonly deadline: boolean; readonly dark: readonly { readonly container: string; readonly stage: Stage }[] };
 }
 
+/** What the candidate policies would have made of a recorded decision. */
+export interface ComparisonDraft {
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+  /** The record of the decision in force. */
+  readonly record: Pick<Kept, 'id' | 'hash'>;
+  readonly inForce: 'allow' | 'deny';
+  readonly comparison: Comparison;
+}
+
 /** A record with its place in the chain. */
 export interface Kept {
   readonly id: string;
@@ -40,4 +51,6 @@ export interface Kept {
 export interface RecordKeeper {
   /** Chains a record at once and puts it on disk soon. */
   keep(draft: RecordDraft): Kept;
+  /** Chains what a candidate would have decided otherwise, after the record it speaks of. Nobody waits for it. */
+  keepComparison(draft: ComparisonDraft): void;
 }

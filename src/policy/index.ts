@@ -1,9 +1,14 @@
 export { buildPolicyBundle } from './bundle.ts';
+export { type BundleChecks, readSigningKey, readVerificationKey } from './bundleSignature.ts';
 export { checkPolicies } from './check.ts';
+export { createHttpsOrigin } from './httpsOrigin.ts';
 export { inputDocument } from './input.ts';
+export { createOciOrigin } from './ociOrigin.ts';
 export { findOpa } from './opa.ts';
-export type { PolicyOptions, PolicyRoom, PolicyStatus } from './options.ts';
+export type { PolicyOptions, PolicyRoom, PolicyStatus, SourceOptions } from './options.ts';
+export type { FetchOutcome, FollowStatus } from './origin.ts';
 export { type RegoTest, type RegoTests, testPolicies } from './regotest.ts';
+export { openReplay } from './replay.ts';
 export { createPolicies } from './room.ts';
 export { describeProblem } from './rules.ts';
 export { inputForm, inputSchema } from './schema.ts';

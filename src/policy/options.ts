@@ -1,15 +1,33 @@
 import type { Policies } from '../domain/decision.ts';
 import type { Fault, Outcome } from '../domain/fault.ts';
 import type { JsonObject } from '../domain/json.ts';
+import type { BundleChecks } from './bundleSignature.ts';
+import type { BundleOrigin, FetchOutcome, FollowStatus } from './origin.ts';
 
 /** What a policy's denials do: count, warn only, or nothing since it does not run. */
 export type PolicyMode = 'enforce' | 'warn' | 'off';
 
 export const policyModes = ['enforce', 'warn', 'off'] as const satisfies readonly PolicyMode[];
 
+/** Where policies come from. */
+export type SourceOptions =
+  /** A folder of `.rego` files, which needs opa, and is watched. */
+  | { readonly directory: string }
+  /** A file: a policy bundle made by buildPolicyBundle, which needs no opa, or by `opa build`, which does. It is watched. */
+  | { readonly bundle: string; readonly checks?: BundleChecks }
+  /** A policy bundle that is fetched again and again. */
+  | { readonly origin: BundleOrigin; readonly checks: BundleChecks; readonly every: number; readonly allowOlder: boolean };
+
 export interface PolicyOptions {
-  /** A folder of `.rego` files, which needs opa and is watched, or a policy bundle made by buildPolicyBundle, which needs none. */
-  readonly source: { readonly directory: string } | { readonly bundle: string };
+  readonly source: SourceOptions;
+  /** Policies that judge beside those in force, and whose findings never count. */
+  readonly candidate?: SourceOptions | null;
+  /** Modes that the candidate has instead of `modes`: so that a mode can be tried. */
+  readonly candidateModes?: Readonly<Record<string, PolicyMode>>;
+  /** Folder for fetched bundles and for the sets that were in force. Absent: nothing is kept on disk. */
+  readonly state?: string | null;
+  /** Told after each look at a bundle's origin. */
+  fetched?(outcome: FetchOutcome): void;
   /** Finds opa; asked anew at each load. */
   readonly opa: () => Promise<Outcome<string>>;
   /**
@@ -54,6 +72,15 @@ export interface PolicyStatus {
   readonly fault: Fault | null;
   /** When the set in force was loaded, ms since the epoch. */
   readonly loadedAt: number | null;
+  /** null: it is not fetched. */
+  readonly fetched: FollowStatus | null;
+  /** null: there is no candidate. */
+  readonly candidate: CandidateStatus | null;
+}
+
+export interface CandidateStatus extends Pick<PolicyStatus, 'revision' | 'policies' | 'fault' | 'fetched'> {
+  /** Requests that wait for it. */
+  readonly waiting: number;
 }
 
 export interface PolicyRoom extends Policies {

@@ -1,18 +1,12 @@
-import { dirname } from 'node:path';
 import type { Deadline } from '../domain/deadline.ts';
-import type { Judgement, Question } from '../domain/decision.ts';
-import { bad, type Fault, good, type Outcome, publicFault } from '../domain/fault.ts';
+import type { CandidateJudgement, Judgement, Question } from '../domain/decision.ts';
+import { bad, good, type Outcome } from '../domain/fault.ts';
 import { anyGlob, type Glob } from '../domain/glob.ts';
-import { readFindings, readResults } from './findings.ts';
+import { Candidate } from './candidate.ts';
 import { evidenceLength, inputDocument, noEvidence, recordedDocument } from './input.ts';
 import { type PolicyOptions, type PolicyRoom, type PolicyStatus, policyModes } from './options.ts';
-import { defaultWorkers, EnginePool } from './pool.ts';
-import { type JudgingSet, makeSet } from './set.ts';
-import { lookAt } from './source.ts';
-import { faultOfTrial, trySet } from './trial.ts';
-import { FolderWatch } from './watch.ts';
-
-const watching = { settle: 30, poll: 2000 };
+import { defaultWorkers } from './pool.ts';
+import { type SourcedSet, sourceSet } from './sourcedSet.ts';
 
 /**
  * Loads the policies, keeps them loaded, and judges by them. A set that can't be used leaves the last good one in force; where there
@@ -22,7 +16,7 @@ export async function createPolicies(options: PolicyOptions): Promise<Outcome<Po
   const fault = faultOfOptions(options);
   if (fault !== null) return bad('CONFIG_INVALID', fault);
   const room = new Room(options);
-  await room.refresh();
+  await room.begin();
   return good(room);
 }
 
@@ -42,38 +36,43 @@ function faultOfOptions({ modes, required, timeout, workers, memoryPages }: Poli
 /** UTF-16 units of evidence that one question may bring before the policies. */
 const longestEvidence = 4 * 2 ** 20;
 
+const words = {
+  live: 'policies are in force',
+  broken: 'the policies can not be used',
+  kept: 'the last good policies stay in force',
+  none: 'no policies are in force',
+};
+
 class Room implements PolicyRoom {
   readonly #options: PolicyOptions;
-  readonly #pool: EnginePool<JudgingSet>;
-  readonly #watch: FolderWatch;
+  readonly #inForce: SourcedSet;
+  readonly #candidate: Candidate | null;
   readonly #listeners = new Set<(status: PolicyStatus) => void>();
-  #set: JudgingSet | null = null;
-  #fault: Fault | null = null;
-  #loadedAt: number | null = null;
-  /** Hash of what was last tried, good or bad. */
-  #tried: string | null = null;
-  #refreshing: Promise<void> | null = null;
   readonly #recorded: Glob;
-  #again = false;
-  #frozen = false;
 
   constructor(options: PolicyOptions) {
     this.#options = options;
     this.#recorded = anyGlob(options.recordedAnnotations);
-    this.#pool = new EnginePool({ workers: options.workers ?? defaultWorkers, timeout: options.timeout, log: options.log });
-    this.#watch = new FolderWatch(() => void this.refresh(), watching);
+    const changed = (): void => this.#tell();
+    this.#inForce = sourceSet(options.source, options, { words, workers: options.workers ?? defaultWorkers, log: options.log, changed });
+    const { candidate } = options;
+    this.#candidate = candidate === undefined || candidate === null ? null : new Candidate(candidate, options, changed);
+  }
+
+  async begin(): Promise<void> {
+    await this.#inForce.begin();
+    // Nobody waits for it, however long it takes.
+    void this.#candidate?.begin();
   }
 
   async judge(question: Question, deadline: Deadline): Promise<Judgement> {
     if (evidenceLength(question) > longestEvidence) return this.#tooLarge(question);
     const input = inputDocument(question);
     const recorded = recordedDocument(question, input, this.#recorded);
-    if (this.#set === null) return { revision: null, recorded, findings: bad('POLICY_BROKEN', this.#fault?.message ?? 'no policies are loaded') };
-    const asked = this.#set.revision;
-    const answer = await this.#pool.evaluate(input, deadline);
-    if (!answer.ok) return { revision: asked, recorded, findings: answer };
-    const { set, results } = answer.value;
-    return { revision: set.revision, recorded, findings: good(results === '' ? [] : readFindings(set.running, readResults(results))) };
+    const judged = await this.#inForce.live.judge(input, deadline);
+    const candidate = this.#candidate;
+    if (candidate === null || !candidate.differsFrom(judged.revision)) return { ...judged, recorded };
+    return { ...judged, recorded, candidate: (): Promise<CandidateJudgement | null> => candidate.judge(input) };
   }
 
   /** A Pod may name one image many times, and each time all its findings are shown: that must not starve the others. */
@@ -81,11 +80,19 @@ class Room implements PolicyRoom {
     const bare = { ...question, images: question.images.map((image) => ({ ...image, evidence: noEvidence })) };
     const recorded = recordedDocument(bare, inputDocument(bare), this.#recorded);
     const why = `what is known of the images of this Pod is more than ${longestEvidence / 2 ** 20} Mi characters; use fewer containers, or images with fewer findings`;
-    return { revision: this.#set?.revision ?? null, recorded, findings: bad('LIMIT_EXCEEDED', why) };
+    return { revision: this.#inForce.live.set?.revision ?? null, recorded, findings: bad('LIMIT_EXCEEDED', why) };
   }
 
   status(): PolicyStatus {
-    return { revision: this.#set?.revision ?? null, policies: this.#set?.infos ?? [], fault: this.#fault, loadedAt: this.#loadedAt };
+    const { fault, loadedAt, set } = this.#inForce.live;
+    return {
+      revision: set?.revision ?? null,
+      policies: set?.infos ?? [],
+      fault,
+      loadedAt,
+      fetched: this.#inForce.fetched(),
+      candidate: this.#candidate?.status() ?? null,
+    };
   }
 
   onChange(listener: (status: PolicyStatus) => void): () => void {
@@ -94,87 +101,17 @@ class Room implements PolicyRoom {
   }
 
   freeze(): void {
-    this.#frozen = true;
-    this.#watch.close();
+    this.#inForce.freeze();
+    this.#candidate?.freeze();
     this.#listeners.clear();
   }
 
   async close(): Promise<void> {
     this.freeze();
-    await this.#pool.close();
-    await this.#refreshing;
+    await Promise.all([this.#inForce.close(), this.#candidate?.close()]);
   }
 
-  /** Looks, and loads what is new; one at a time, and once more if something changed meanwhile. Never rejects. */
-  refresh(): Promise<void> {
-    this.#again = true;
-    this.#refreshing ??= this.#refreshAll().finally(() => {
-      this.#refreshing = null;
-    });
-    return this.#refreshing;
-  }
-
-  async #refreshAll(): Promise<void> {
-    while (this.#again && !this.#frozen) {
-      this.#again = false;
-      try {
-        await this.#refreshOnce();
-      } catch (cause) {
-        const failed = bad('POLICY_BROKEN', 'loading the policies failed for an unexpected reason', { cause });
-        this.#report(failed.fault);
-      }
-    }
-  }
-
-  async #refreshOnce(): Promise<void> {
-    const look = await lookAt(this.#options);
-    if (!look.ok) {
-      const { source } = this.#options;
-      this.#watch.follow('directory' in source ? [source.directory, dirname(source.directory)] : [dirname(source.bundle)]);
-      if (this.#tried !== `fault ${look.fault.message}`) this.#report(look.fault);
-      this.#tried = `fault ${look.fault.message}`;
-      return;
-    }
-    if (look.value.hash === this.#tried) return;
-    this.#tried = look.value.hash;
-    // Watched before it is compiled: what changes meanwhile is seen.
-    this.#watch.follow(look.value.folders);
-    const started = performance.now();
-    const compiled = await look.value.compile();
-    if (!compiled.ok) {
-      // It is not the policies' fault: the next look tries again, and says so once.
-      if (compiled.fault.transient) this.#tried = null;
-      if (compiled.fault.message !== this.#fault?.message) this.#report(compiled.fault);
-      return;
-    }
-    const made = await makeSet(compiled.value, this.#options);
-    if (!made.ok) return this.#report(made.fault);
-    // A policy that fails on a sample would fail in production.
-    const tried = await trySet(this.#pool, made.value);
-    const fault = tried.ok ? faultOfTrial(tried.value) : tried.fault;
-    if (this.#frozen) return;
-    if (fault !== null) return this.#report(fault);
-    this.#pool.use(made.value);
-    this.#set = made.value;
-    this.#loadedAt = Date.now();
-    this.#options.log('info', 'policies are in force', {
-      revision: made.value.revision,
-      policies: made.value.running.map((policy) => policy.name),
-      milliseconds: Math.round(performance.now() - started),
-    });
-    for (const name of Object.keys(this.#options.modes)) {
-      if (!made.value.infos.some((info) => info.name === name))
-        this.#options.log('warn', 'a mode is configured for a policy that does not exist', { policy: name });
-    }
-    this.#report(null);
-  }
-
-  #report(fault: Fault | null): void {
-    this.#fault = fault;
-    if (fault !== null) {
-      const kept = this.#set === null ? 'no policies are in force' : 'the last good policies stay in force';
-      this.#options.log('error', `the policies can not be used; ${kept}`, { fault: publicFault(fault), source: this.#options.source });
-    }
+  #tell(): void {
     const status = this.status();
     for (const listener of this.#listeners) {
       try {

@@ -16,7 +16,7 @@ export interface JudgingSet extends PoolSet {
 }
 
 /** What of the options makes a set. */
-type SetOptions = Pick<PolicyOptions, 'required' | 'modes' | 'data' | 'memoryPages'>;
+export type SetOptions = Pick<PolicyOptions, 'required' | 'modes' | 'data' | 'memoryPages'>;
 
 /** Applies modes, required policies and data to what was compiled. Fault: POLICY_BROKEN. */
 export async function makeSet(compiled: CompiledPolicies, options: SetOptions): Promise<Outcome<JudgingSet>> {

@@ -50,7 +50,7 @@ export async function readSnapshot(directory: string): Promise<Outcome<Snapshot>
       if (info.isDirectory()) {
         const fault = await read(path, `${relative}/`, depth + 1);
         if (fault !== null) return fault;
-      } else if (info.isFile() && (name.endsWith('.rego') || dataFiles.has(name))) {
+      } else if (info.isFile() && isPolicyFile(name)) {
         bytes += info.size;
         if (bytes > mostBytes || files.length >= mostFiles) return 'the folder of policies has more than 2,000 files or 32 MiB';
         files.push({ path: relative, content: await readFile(path) });
@@ -64,9 +64,19 @@ export async function readSnapshot(directory: string): Promise<Outcome<Snapshot>
   } catch (cause) {
     return bad('POLICY_BROKEN', 'the folder of policies can not be read', { cause });
   }
+  return good({ ...snapshotOf(files), folders });
+}
+
+/** A snapshot of files that are in no folder. */
+export function snapshotOf(files: readonly PolicyFile[]): Snapshot {
   const hash = createHash('sha256');
   for (const { path, content } of files) hash.update(`${JSON.stringify(path)} ${content.length}\n`).update(content);
-  return good({ files, folders, hash: hash.digest('hex') });
+  return { files, folders: [], hash: hash.digest('hex') };
+}
+
+/** Whether a file, by its path, matters to policies. */
+export function isPolicyFile(path: string): boolean {
+  return path.endsWith('.rego') || dataFiles.has(path.slice(path.lastIndexOf('/') + 1));
 }
 
 /** Writes files into a folder of their own, runs something there, and removes it. */

@@ -17,6 +17,12 @@ export interface Metrics {
   /** A look into the store of facts behind the memory. `bad`: what is there is not ours. */
   readonly factRecalled: (result: 'hit' | 'miss' | 'unavailable' | 'bad' | 'undecodable') => void;
   readonly factsLost: (facts: number) => void;
+  /** What came of a look at the origin of a policy bundle. */
+  readonly policyFetched: (outcome: 'new' | 'unchanged' | 'refused' | 'failed') => void;
+  /** What the candidate policies made of a decision; `skipped`: they were not asked. */
+  readonly candidateJudged: (outcome: 'same' | 'findings' | 'stricter' | 'milder' | 'failed' | 'skipped') => void;
+  /** A finding by which the candidate differs. Policies beyond a bound count as `other`. */
+  readonly candidateFinding: (policy: string, change: 'added' | 'removed') => void;
   readonly policyLoaded: (ok: boolean, revision: string | null) => void;
   readonly configLoaded: (ok: boolean, revision: string | null) => void;
   readonly auditQueue: (length: number) => void;
@@ -54,6 +60,11 @@ export function createMetrics(build: { readonly version: string }): Metrics {
   });
   const recalled = labelledCounter(registry, 'fact_store_reads_total', 'Looks into the store of facts; bad: what is there was not written by us', ['result']);
   const factsLost = new Counter({ registers, name: `${prefix}fact_store_lost_writes_total`, help: 'Facts that could not be written to their store' });
+  const fetches = labelledCounter(registry, 'policy_bundle_fetches_total', 'Looks at the origin of a policy bundle', ['outcome']);
+  const compared = labelledCounter(registry, 'candidate_decisions_total', 'Decisions that candidate policies were asked about, by what they would change', [
+    'outcome',
+  ]);
+  const differing = labelledCounter(registry, 'candidate_findings_total', 'Findings that candidate policies would add or remove', ['policy', 'change']);
   const reloads = labelledCounter(registry, 'reloads_total', 'Policies and configurations loaded, and refused', ['what', 'outcome']);
   const revision = new Gauge({ registers, name: `${prefix}revision_info`, help: 'The revision in force', labelNames: ['what', 'revision'] });
   const queue = new Gauge({ registers, name: `${prefix}audit_queue_records`, help: 'Audit records that wait to be written' });
@@ -69,6 +80,7 @@ export function createMetrics(build: { readonly version: string }): Metrics {
   new Gauge({ registers, name: `${prefix}build_info`, help: 'What is running', labelNames: ['version'] }).set({ version: build.version }, 1);
 
   const hosts = boundedLabel(50);
+  const policies = boundedLabel(200);
   const current = new Map<string, string>();
   const loaded = (what: 'policy' | 'config', ok: boolean, next: string | null): void => {
     reloads(what, ok ? 'ok' : 'bad');
@@ -99,6 +111,9 @@ export function createMetrics(build: { readonly version: string }): Metrics {
     registryBreaker: (host, state) => breakers.set({ host: hosts(host) }, state === 'closed' ? 0 : state === 'probing' ? 1 : 2),
     factRecalled: (result) => recalled(result),
     factsLost: (facts) => factsLost.inc(facts),
+    policyFetched: (outcome) => fetches(outcome),
+    candidateJudged: (outcome) => compared(outcome),
+    candidateFinding: (policy, change) => differing(policies(policy), change),
     policyLoaded: (ok, next) => loaded('policy', ok, next),
     configLoaded: (ok, next) => loaded('config', ok, next),
     auditQueue: (length) => queue.set(length),

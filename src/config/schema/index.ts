@@ -44,7 +44,6 @@ export type Settings = DeepReadonly<Omit<z.output<typeof configSchema>, 'apiVers
 /** Keys that people will try and that are refused with a reason of their own: mostly what the contract names and this version lacks. */
 export const refusedKeys: Readonly<Record<string, string>> = {
   'server.console': 'this version has no console',
-  'policy.candidate': 'this version has no candidate policies',
   'policy.faults.POLICY_BROKEN': 'a broken set of policies always denies: nobody would be judging',
   'policy.faults.POLICY_TIMEOUT': 'policies that run too long always deny: whoever makes them slow would decide',
   'policy.faults.INTERNAL': 'what failed unexpectedly always denies',

@@ -1,5 +1,5 @@
 import { createLine } from '../../../src/admission/admit.ts';
-import type { LineEvent, LineParts } from '../../../src/admission/line.ts';
+import type { ComparedEvent, LineEvent, LineParts } from '../../../src/admission/line.ts';
 import { createModes, type ModeSettings } from '../../../src/admission/mode.ts';
 import type { AdmissionRequest } from '../../../src/domain/admission.ts';
 import { deadlineIn } from '../../../src/domain/deadline.ts';
@@ -7,7 +7,7 @@ import type { Finding, Judgement, Question } from '../../../src/domain/decision.
 import type { Evidence } from '../../../src/domain/evidence.ts';
 import { good, type Outcome } from '../../../src/domain/fault.ts';
 import { compileMirrors, type MirrorRule } from '../../../src/domain/mirror.ts';
-import type { RecordDraft } from '../../../src/domain/record.ts';
+import type { ComparisonDraft, RecordDraft } from '../../../src/domain/record.ts';
 import type { Access } from '../../../src/domain/registry.ts';
 import type { RightsFinder } from '../../../src/domain/rights.ts';
 import { createFacts } from '../../../src/evidence/cache.ts';
@@ -71,6 +71,8 @@ export function setUp(options: { mirrors?: readonly MirrorRule[]; mode?: Partial
     durable: Promise.resolve(good(undefined)) as Promise<Outcome<void>>,
     questions: [] as Question[],
     records: [] as RecordDraft[],
+    comparisons: [] as ComparisonDraft[],
+    compared: [] as ComparedEvent[],
     events: [] as LineEvent[],
     unexpected: [] as unknown[],
     gathered: [] as string[],
@@ -106,6 +108,9 @@ export function setUp(options: { mirrors?: readonly MirrorRule[]; mode?: Partial
         world.records.push(draft);
         return { id: draft.id, hash: 'f'.repeat(64), durable: world.durable };
       },
+      keepComparison: (draft) => {
+        world.comparisons.push(draft);
+      },
     },
     recordRequired: options.recordRequired ?? false,
     configRevision: 'c1',
@@ -114,6 +119,9 @@ export function setUp(options: { mirrors?: readonly MirrorRule[]; mode?: Partial
     newId: () => '01J0000000000000000000000A',
     observe: (event) => {
       world.events.push(event);
+    },
+    compared: (event) => {
+      world.compared.push(event);
     },
     unexpected: (error) => {
       world.unexpected.push(error);

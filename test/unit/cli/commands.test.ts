@@ -1,8 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { VerifiedImage } from '../../../src/cli/desk.ts';
 import type { Evidence } from '../../../src/domain/evidence.ts';
 import { bad, good } from '../../../src/domain/fault.ts';
+import { openBundle } from '../../../src/policy/bundle.ts';
 import { installTool } from '../../../tools/install.ts';
 import { digest, judged, openTestDesk, running, type TestDesk } from './desk.ts';
 
@@ -269,6 +272,32 @@ describe('policy', () => {
       `tidewaiter: CONFIG_INVALID: ${desk.folder}/nowhere/p.tgz can not be written: there is no folder ${desk.folder}/nowhere; make it, or name another file\n`,
     );
     expect(code).toBe(2);
+  });
+
+  it('build --sign signs the bundle, with the key id and the scope that are asked for', async () => {
+    const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    await desk.put('policies/a.rego', 'package policies.a\n\ndeny contains "x"\n');
+    await desk.put('release.key', String(pair.privateKey.export({ type: 'pkcs8', format: 'pem' })));
+    const env = { ...(await opa()).env, SOURCE_DATE_EPOCH: '1764000000' };
+    const { code, out } = await desk.run(['policy', 'build', '--sign', 'release.key', '--key-id', 'k1', '--scope', 'prod'], { env });
+    expect({ code, out }).toEqual({ code: 0, out: 'policies.tar.gz: 1 policy, signed: a\n' });
+    const opened = await openBundle(await readFile(join(desk.folder, 'policies.tar.gz')), {
+      verification: { key: pair.publicKey, keyId: 'k1', scope: 'prod' },
+      revoked: new Set(),
+    });
+    expect(opened).toMatchObject({ ok: true, value: { built: 1_764_000_000_000 } });
+  });
+
+  it.each<[string, readonly string[], string]>([
+    ['a key that is not there', ['--sign', 'nope.key'], 'the key to sign with can not be read: '],
+    ['a key that is none', ['--sign', 'policies/a.rego'], 'is no private key in PEM'],
+    ['a key id without a key', ['--key-id', 'k1'], 'name the key with --sign'],
+  ])('build with %s ends with 2, and writes nothing', async (_what, flags, why) => {
+    await desk.put('policies/a.rego', 'package policies.a\n\ndeny contains "x"\n');
+    const { code, err } = await desk.run(['policy', 'build', ...flags], await opa());
+    expect(err).toContain(why);
+    expect(code).toBe(2);
+    expect(await readdir(desk.folder)).toEqual(['policies']);
   });
 
   it.each(['check', 'test', 'build'])('%s ends with 2 when there is no such folder, or no opa', async (command) => {

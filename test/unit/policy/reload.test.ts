@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bad, good } from '../../../src/domain/fault.ts';
 import { buildPolicyBundle, createPolicies } from '../../../src/policy/index.ts';
+import { writeTarGz } from '../../../src/policy/tar.ts';
 import { installTool } from '../../../tools/install.ts';
 import { about, cleanUp, findingsOf, folderOf, judge, never, openRoom, optionsFor, roomOf, statusWhere, unhurried } from './fixtures.ts';
 
@@ -154,6 +155,14 @@ describe('a policy bundle', () => {
     bytes[at] = (bytes[at] ?? 0) ^ 0xff;
     await writeFile(out, bytes);
     expect((await openRoom({ bundle: out }, { opa: noOpa })).status().fault?.code).toBe('POLICY_BROKEN');
+  });
+
+  it('of sources that would be written elsewhere is refused', async () => {
+    const out = join(await folderOf({}), 'bundle.tar.gz');
+    for (const name of ['../p.rego', 'a/../../p.rego', 'a\\..\\p.rego']) {
+      await writeFile(out, await writeTarGz(new Map([[name, Buffer.from(saying('x'))]])));
+      expect((await openRoom({ bundle: out }, { opa: noOpa })).status().fault?.message).toContain('leads out of it');
+    }
   });
 
   it('that is not there is broken', async () => {
