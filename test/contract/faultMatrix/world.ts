@@ -102,6 +102,7 @@ export function openLine({
         input = draft.input ?? '{}';
         return { id: draft.id, hash: '', durable: Promise.resolve(good(undefined)) };
       },
+      keepComparison() {},
     },
     recordRequired: false,
     configRevision: '',
