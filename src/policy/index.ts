@@ -1,9 +1,11 @@
 export { buildPolicyBundle } from './bundle.ts';
 export { checkPolicies } from './check.ts';
+export { followPolicies } from './follow.ts';
 export { inputDocument } from './input.ts';
 export { findOpa } from './opa.ts';
 export type { PolicyOptions, PolicyRoom, PolicyStatus } from './options.ts';
-export { type RegoTest, type RegoTests, testPolicies } from './regotest.ts';
 export { createPolicies } from './room.ts';
-export { describeProblem } from './rules.ts';
+export { describeProblem, type PolicyProblem, problemRules } from './rules.ts';
 export { inputForm, inputSchema } from './schema.ts';
+export type { EngineDifference } from './testing/compare.ts';
+export { type RegoTest, type RegoTests, testPolicies } from './testing/regotest.ts';

@@ -1,0 +1,86 @@
+import { join } from 'node:path';
+import { good, type Outcome } from '../../domain/fault.ts';
+import { property, text } from '../../domain/json.ts';
+import { collectorModules } from '../collector.ts';
+import { runOpa } from '../opa.ts';
+import { type PolicyFile, withFolder } from '../snapshot.ts';
+import type { Fixture } from './probes.ts';
+
+/** What opa makes of a fixture, or why it makes nothing of it. */
+export type FoundByOpa = { readonly value: unknown } | { readonly failed: string };
+
+/**
+ * Judges fixtures with `opa eval`, many in one run. One on which the policy fails takes its run with it, so a run that fails is cut in
+ * halves until it is found. Fault: INTERNAL when opa can't be run.
+ */
+export async function judgeWithOpa(
+  files: readonly PolicyFile[],
+  fixtures: readonly Fixture[],
+  opa: string,
+  signal: AbortSignal,
+): Promise<Outcome<ReadonlyMap<Fixture, FoundByOpa>>> {
+  const found = new Map<Fixture, FoundByOpa>();
+  if (fixtures.length === 0) return good(found);
+  const names = [...new Set(fixtures.map(({ policy }) => policy))];
+  const modules = [...files, ...collectorModules(names.map((name) => ({ name, files: [] })))].map(({ path, content }) => ({
+    path: join('all', path),
+    content,
+  }));
+  return withFolder(modules, async (folder) => {
+    const judge = async (some: readonly Fixture[]): Promise<Outcome<null>> => {
+      const run = await runOpa(opa, ['eval', '-b', 'all', '-I', '--format=json', queryFor(some)], folder, signal, givenFor(some));
+      if (!run.ok) return run;
+      const values = readValues(run.value.stdout);
+      if (values !== null && values.length === some.length) {
+        for (const [i, fixture] of some.entries()) found.set(fixture, { value: values[i] });
+        return good(null);
+      }
+      const [only] = some;
+      if (some.length === 1 && only !== undefined) {
+        found.set(only, { failed: readError(run.value.stdout) });
+        return good(null);
+      }
+      const half = Math.ceil(some.length / 2);
+      const first = await judge(some.slice(0, half));
+      return first.ok ? judge(some.slice(half)) : first;
+    };
+    const judged = await judge(fixtures);
+    return judged.ok ? good(found) : judged;
+  });
+}
+
+/** One list, in the order of the fixtures; they come as the input of the query, and each is the input of its policy. */
+function queryFor(fixtures: readonly Fixture[]): string {
+  const each = fixtures.map(({ policy, config }, i) => {
+    const configured = config === null ? '' : ` with data.config as given[${i}].config`;
+    return `[x | x := data.tidewaiter.collector.${policy} with input as given[${i}].input${configured}]`;
+  });
+  return `given := input; x := [${each.join(',')}]`;
+}
+
+function givenFor(fixtures: readonly Fixture[]): string {
+  return `[${fixtures.map(({ input, config }) => `{"input":${input},"config":${config ?? 'null'}}`).join(',')}]`;
+}
+
+function readValues(output: string): readonly unknown[] | null {
+  const [result] = asList(property(parse(output), 'result'));
+  const values = property(property(result, 'bindings'), 'x');
+  return Array.isArray(values) ? values.map((value) => asList(value)[0] ?? {}) : null;
+}
+
+function readError(output: string): string {
+  const [error] = asList(property(parse(output), 'errors'));
+  return text(property(error, 'message')) ?? 'it gave no result';
+}
+
+function asList(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function parse(output: string): unknown {
+  try {
+    return JSON.parse(output);
+  } catch {
+    return undefined;
+  }
+}
