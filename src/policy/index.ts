@@ -1,5 +1,7 @@
 export { buildPolicyBundle } from './bundle.ts';
 export { checkPolicies } from './check.ts';
+export { type Evaluated, evaluatePolicies, readInputDocument } from './evaluate.ts';
+export { type ExplainedLine, type Explanation, explainPolicies } from './explain/explain.ts';
 export { followPolicies } from './follow.ts';
 export { inputDocument } from './input.ts';
 export { findOpa } from './opa.ts';

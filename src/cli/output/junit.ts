@@ -29,7 +29,13 @@ export function checkJunit(report: CheckReport): string {
     const cases = [
       ...objects.map(testCase),
       ...unknown.map(unknownCase),
-      ...faults.map((fault) => element('testcase', { name: manifestFaultText(fault), classname: file, file, line: fault.line ?? 1, time: untimed }, element('error', { message: fault.message }, null))),
+      ...faults.map((fault) =>
+        element(
+          'testcase',
+          { name: manifestFaultText(fault), classname: file, file, line: fault.line ?? 1, time: untimed },
+          element('error', { message: fault.message }, null),
+        ),
+      ),
     ];
     return element('testsuite', { name: file, ...counts, time: untimed }, cases.join('\n'));
   });

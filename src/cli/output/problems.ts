@@ -71,8 +71,14 @@ export function problemsJunit({ files, problems }: ProblemReport, strict: boolea
     const own = problems.filter((problem) => problem.file === file);
     const cases = own.map((problem) => {
       const text = safeText(withSuggestion(problem), 4000);
-      const body = isFailure(problem) ? element('failure', { message: text, type: problem.rule ?? 'rego' }, escapeXml(safeText(describeProblem(problem), 4000))) : element('system-out', {}, escapeXml(text));
-      return element('testcase', { name: `${problem.line}:${problem.column} ${problem.message}`, classname: file, file, line: Math.max(problem.line, 1), time }, body);
+      const body = isFailure(problem)
+        ? element('failure', { message: text, type: problem.rule ?? 'rego' }, escapeXml(safeText(describeProblem(problem), 4000)))
+        : element('system-out', {}, escapeXml(text));
+      return element(
+        'testcase',
+        { name: `${problem.line}:${problem.column} ${problem.message}`, classname: file, file, line: Math.max(problem.line, 1), time },
+        body,
+      );
     });
     if (cases.length === 0) cases.push(element('testcase', { name: 'policy check', classname: file, file, line: 1, time }, null));
     return element('testsuite', { name: file, tests: cases.length, failures: own.filter(isFailure).length, errors: 0, skipped: 0, time }, cases.join('\n'));

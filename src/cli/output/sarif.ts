@@ -10,7 +10,12 @@ export function checkSarif(report: CheckReport): string {
   const found = report.objects.flatMap((object) => (object.checked?.findings ?? []).map((finding) => ({ object, finding })));
   const rules = [...new Set(found.map(({ finding }) => finding.policy))].sort();
   return sarifLog({
-    rules: rules.map((id) => describeRule(id, report.rules.find(({ name }) => name === id))),
+    rules: rules.map((id) =>
+      describeRule(
+        id,
+        report.rules.find(({ name }) => name === id),
+      ),
+    ),
     results: found.map(({ object, finding }) => result(object, finding, rules.indexOf(finding.policy))),
     successful: report.faults.length === 0,
     // What could not be read is no result (3.58): nobody may take it for a clean file.

@@ -31,21 +31,40 @@ function isCoveredTooLittle({ coverage, threshold }: TestReport): boolean {
   return coverage !== null && coverage.total < threshold;
 }
 
+const mostShown = 20;
+
 export function testsText(report: TestReport, paint: Paint): string {
   const { tests, coverage, threshold } = report;
   const bad = tests.filter(isBad);
   const skipped = tests.filter(({ outcome }) => outcome === 'skipped').length;
-  const covered = coverage === null ? [] : coverage.files.map(({ file, share, missed }) => `${percent(share)}  ${safeText(file, 300)}${missed.length === 0 ? '' : paint('dim', `  no test runs line ${ranges(missed)}`)}`);
+  const covered =
+    coverage === null
+      ? []
+      : coverage.files.map(
+          ({ file, share, missed }) =>
+            `${percent(share)}  ${safeText(file, 300)}${missed.length === 0 ? '' : paint('dim', `  no test runs line ${ranges(missed)}`)}`,
+        );
   const total =
-    coverage === null ? [] : [`${percent(coverage.total)}  of the lines of all policies are covered${isCoveredTooLittle(report) ? paint('red', `, fewer than the ${threshold} % asked for`) : ''}`];
+    coverage === null
+      ? []
+      : [
+          `${percent(coverage.total)}  of the lines of all policies are covered${isCoveredTooLittle(report) ? paint('red', `, fewer than the ${threshold} % asked for`) : ''}`,
+        ];
   return [
     ...bad.flatMap((found) => [`${paint('red', found.outcome)}  ${nameOf(found)}`, ...printedLines(found)]),
-    ...differences(report).map((one) => `${paint('red', 'differs')}  ${describeDifference(one)}`),
+    ...differences(report)
+      .slice(0, mostShown)
+      .map((one) => `${paint('red', 'differs')}  ${describeDifference(one)}`),
+    ...moreText(differences(report).length - mostShown),
     ...unseen(report).map((one) => `${paint('yellow', 'not compared')}  ${describeDifference(one)}`),
     ...covered,
     ...total,
     `${tests.length - bad.length - skipped} passed, ${bad.length} failed${skipped === 0 ? '' : `, ${skipped} skipped`}${engineText(report)}`,
   ].join('\n');
+}
+
+function moreText(more: number): readonly string[] {
+  return more > 0 ? [`         and ${more} more that differ; --output json has them all`] : [];
 }
 
 function engineText(report: TestReport): string {
@@ -116,9 +135,17 @@ export function testsSarif(report: TestReport): string {
   return sarifLog({
     rules,
     results: [
-      ...report.tests.filter(isBad).map((test) => result(0, `${test.package}.${test.name} ${test.outcome === 'error' ? 'could not be run' : 'failed'}`, sarifPlace(test.file, test.line, 1))),
-      ...differences(report).map((one) => result(1, describeDifference(one), 'test' in one.what ? sarifPlace(one.what.file, one.what.line, 1) : sarifPlace(first?.file ?? '.', null, null))),
-      ...(isCoveredTooLittle(report) ? (report.coverage?.files ?? []) : []).flatMap(({ file, missed }) => missed.map(([line]) => result(2, 'no test runs this line', sarifPlace(file, line, 1)))),
+      ...report.tests
+        .filter(isBad)
+        .map((test) =>
+          result(0, `${test.package}.${test.name} ${test.outcome === 'error' ? 'could not be run' : 'failed'}`, sarifPlace(test.file, test.line, 1)),
+        ),
+      ...differences(report).map((one) =>
+        result(1, describeDifference(one), 'test' in one.what ? sarifPlace(one.what.file, one.what.line, 1) : sarifPlace(first?.file ?? '.', null, null)),
+      ),
+      ...(isCoveredTooLittle(report) ? (report.coverage?.files ?? []) : []).flatMap(({ file, missed }) =>
+        missed.map(([line]) => result(2, 'no test runs this line', sarifPlace(file, line, 1))),
+      ),
     ],
     successful: true,
     notifications: unseen(report).map((one) => ({ level: 'note', message: { text: describeDifference(one) } })),
@@ -129,20 +156,51 @@ export function testsSarif(report: TestReport): string {
 export function testsJunit(report: TestReport): string {
   const suites = [...new Set(report.tests.map(({ file }) => file))].map((file) => {
     const own = report.tests.filter((test) => test.file === file);
-    return { name: file, cases: own.map(testCase), time: own.reduce((sum, { duration }) => sum + duration, 0), failures: count(own, 'failed'), errors: count(own, 'error'), skipped: count(own, 'skipped') };
+    return {
+      name: file,
+      cases: own.map(testCase),
+      time: own.reduce((sum, { duration }) => sum + duration, 0),
+      failures: count(own, 'failed'),
+      errors: count(own, 'error'),
+      skipped: count(own, 'skipped'),
+    };
   });
   const odd = differences(report);
   const agreement = { name: 'the engine agrees with opa', classname: 'tidewaiter.engine', time: seconds(0) };
-  const engine = odd.length === 0 ? [element('testcase', agreement, null)] : odd.map((one) => element('testcase', { ...agreement, name: 'test' in one.what ? one.what.test : `policy ${one.what.policy}` }, element('failure', { message: describeDifference(one), type: 'differs' }, null)));
+  const engine =
+    odd.length === 0
+      ? [element('testcase', agreement, null)]
+      : odd.map((one) =>
+          element(
+            'testcase',
+            { ...agreement, name: 'test' in one.what ? one.what.test : `policy ${one.what.policy}` },
+            element('failure', { message: describeDifference(one), type: 'differs' }, null),
+          ),
+        );
   suites.push({ name: 'engine', cases: engine, time: 0, failures: odd.length, errors: 0, skipped: 0 });
   if (report.coverage !== null && report.threshold > 0) {
     const message = `${report.coverage.total.toFixed(1)} % of the lines are covered, ${report.threshold} % are asked for`;
     const failure = isCoveredTooLittle(report) ? element('failure', { message, type: 'coverage' }, null) : null;
-    suites.push({ name: 'coverage', cases: [element('testcase', { name: 'coverage', classname: 'tidewaiter.coverage', time: seconds(0) }, failure)], time: 0, failures: failure === null ? 0 : 1, errors: 0, skipped: 0 });
+    suites.push({
+      name: 'coverage',
+      cases: [element('testcase', { name: 'coverage', classname: 'tidewaiter.coverage', time: seconds(0) }, failure)],
+      time: 0,
+      failures: failure === null ? 0 : 1,
+      errors: 0,
+      skipped: 0,
+    });
   }
   const sum = (of: (suite: (typeof suites)[number]) => number): number => suites.reduce((all, suite) => all + of(suite), 0);
-  const totals = { tests: sum(({ cases }) => cases.length), failures: sum(({ failures }) => failures), errors: sum(({ errors }) => errors), skipped: sum(({ skipped }) => skipped), time: seconds(sum(({ time }) => time)) };
-  const written = suites.map(({ name, cases, failures, errors, skipped, time }) => element('testsuite', { name, tests: cases.length, failures, errors, skipped, time: seconds(time) }, cases.join('\n')));
+  const totals = {
+    tests: sum(({ cases }) => cases.length),
+    failures: sum(({ failures }) => failures),
+    errors: sum(({ errors }) => errors),
+    skipped: sum(({ skipped }) => skipped),
+    time: seconds(sum(({ time }) => time)),
+  };
+  const written = suites.map(({ name, cases, failures, errors, skipped, time }) =>
+    element('testsuite', { name, tests: cases.length, failures, errors, skipped, time: seconds(time) }, cases.join('\n')),
+  );
   return xmlDocument(element('testsuites', { name: 'tidewaiter policy test', ...totals }, written.join('\n')));
 }
 

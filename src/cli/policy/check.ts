@@ -47,7 +47,12 @@ async function check(session: Session, directory: string, { output, strict, watc
       files: checked.value.files.map((file) => join(directory, file)),
       problems: checked.value.problems.map((problem) => ({ ...problem, file: join(directory, problem.file) })),
     };
-    const write = { text: () => problemsText(report, painter(io)), json: () => problemsJson(report), sarif: () => problemsSarif(report), junit: () => problemsJunit(report, strict) };
+    const write = {
+      text: () => problemsText(report, painter(io)),
+      json: () => problemsJson(report),
+      sarif: () => problemsSarif(report),
+      junit: () => problemsJunit(report, strict),
+    };
     printLine(io.stdout, write[output]());
     return report.problems.some(({ advice }) => strict || advice !== true) ? exitCodes.wrong : exitCodes.good;
   });

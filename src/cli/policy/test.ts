@@ -1,5 +1,5 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
 import { join } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { safeText } from '../../domain/text.ts';
 import { type RegoTests, testPolicies } from '../../policy/index.ts';
 import { complain, exitCodes, painter, printLine } from '../io.ts';
@@ -48,7 +48,12 @@ async function test(session: Session, directory: string, { output, threshold, wa
       return exitCodes.unable;
     }
     const report = { ...located(run.value, directory), threshold };
-    const write = { text: () => testsText(report, painter(io)), json: () => testsJson(report), sarif: () => testsSarif(report), junit: () => testsJunit(report) };
+    const write = {
+      text: () => testsText(report, painter(io)),
+      json: () => testsJson(report),
+      sarif: () => testsSarif(report),
+      junit: () => testsJunit(report),
+    };
     printLine(io.stdout, write[output]());
     return isWrong(report) ? exitCodes.wrong : exitCodes.good;
   });

@@ -1,8 +1,8 @@
 import { followPolicies } from '../../policy/index.ts';
 import { exitCodes, type Io, printLine } from '../io.ts';
-import { createSignalWait } from '../signals.ts';
 import type { Session } from '../session.ts';
-import { type PolicyFolder, longestRun } from './folder.ts';
+import { createSignalWait } from '../signals.ts';
+import { longestRun, type PolicyFolder } from './folder.ts';
 
 /** What a command does with a folder, once; to an exit code. */
 export type Look = (folder: PolicyFolder, signal: AbortSignal) => Promise<number>;

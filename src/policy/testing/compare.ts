@@ -13,7 +13,7 @@ import { findPolicies } from '../rules.ts';
 import { type Snapshot, withFolder } from '../snapshot.ts';
 import { readTarGz } from '../tar.ts';
 import { type FoundByOpa, judgeWithOpa } from './judgeWithOpa.ts';
-import type { Fixture } from './probes.ts';
+import { type Fixture, groupBy } from './probes.ts';
 import type { RegoTest } from './regotest.ts';
 
 /** What came out otherwise in the engine than in opa, or could not be seen. */
@@ -151,7 +151,7 @@ function trueCases(value: Readonly<Record<string, unknown>>): readonly string[] 
 }
 
 function differenceOfFixture({ policy, input }: Fixture, opa: FoundByOpa | undefined, engine: RawResult | undefined): EngineDifference[] {
-  const what = { policy, input: safeText(input, 300) };
+  const what = { policy, input: safeText(input, 160) };
   const failed = engine === undefined ? 'it gave nothing' : 'thrown' in engine ? engine.thrown : null;
   const refused = opa === undefined ? 'it gave nothing' : 'failed' in opa ? opa.failed : null;
   if (failed !== null && refused !== null) return [];
@@ -169,10 +169,4 @@ function differenceOfFixture({ policy, input }: Fixture, opa: FoundByOpa | undef
 function sortDeep(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sortDeep).sort((a, b) => (canonicalJson(a) < canonicalJson(b) ? -1 : 1));
   return isObject(value) ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key, sortDeep(one)])) : value;
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): readonly (readonly T[])[] {
-  const groups = new Map<string, T[]>();
-  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
-  return [...groups.values()];
 }

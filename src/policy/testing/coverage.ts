@@ -43,10 +43,18 @@ function share(part: number, all: number): number {
   return all === 0 ? 100 : (100 * part) / all;
 }
 
+/** Ranges that touch are one. */
 function rangesOf(value: unknown): FileCoverage['missed'] {
-  return (Array.isArray(value) ? value : []).map(
+  const ranges = (Array.isArray(value) ? value : []).map(
     (range) => [count(property(property(range, 'start'), 'row')), count(property(property(range, 'end'), 'row'))] as const,
   );
+  const merged: [number, number][] = [];
+  for (const [first, last] of ranges.sort((a, b) => a[0] - b[0])) {
+    const before = merged.at(-1);
+    if (before !== undefined && first <= before[1] + 1) before[1] = Math.max(before[1], last);
+    else merged.push([first, last]);
+  }
+  return merged;
 }
 
 function count(value: unknown): number {

@@ -80,3 +80,10 @@ export function distinct(fixtures: readonly Fixture[]): readonly Fixture[] {
 export function printedOf(test: unknown): string {
   return Buffer.from(text(property(test, 'output')) ?? '', 'base64').toString('utf8');
 }
+
+/** In groups of one key, each in order. */
+export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): readonly (readonly T[])[] {
+  const groups = new Map<string, T[]>();
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
+  return [...groups.values()];
+}

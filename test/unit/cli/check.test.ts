@@ -130,7 +130,7 @@ describe('check', () => {
           judged(image, { dark: ['resolve'], faults: [{ stage: 'resolve', source: 'registry', code, message: 'so it is', transient }] }),
         );
         const findings = [finding({ policy: 'tidewaiter', id: 'dark-resolve', code, container: 'web', msg: `${code}: so it is` }), ...others.map(finding)];
-        return good({ request, images, decision: 'deny', answered: 'deny', mode: 'enforce', findings, message: '' } as const);
+        return good({ request, images, decision: 'deny', answered: 'deny', mode: 'enforce', findings, message: '', input: null } as const);
       },
     });
     const run = async (app: ReturnType<typeof dark>) => {
