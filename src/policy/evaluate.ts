@@ -73,9 +73,9 @@ export function readInputDocument(text: string): { readonly input: string; reado
   }
   if (!isObject(value)) return null;
   const parsed = inputForm.safeParse(value);
-  const departures = parsed.success
-    ? []
-    : parsed.error.issues.map(({ path, message }) => safeText(`${path.length === 0 ? 'input' : path.join('.')}: ${message}`, 300));
+  // What is misspelt comes before what is merely not there.
+  const issues = parsed.success ? [] : parsed.error.issues.toSorted((a, b) => Number(b.code === 'unrecognized_keys') - Number(a.code === 'unrecognized_keys'));
+  const departures = issues.map(({ path, message }) => safeText(`${path.length === 0 ? 'input' : path.join('.')}: ${message}`, 300));
   const more = departures.length - mostDepartures;
   return { input: canonicalJson(value), departures: more > 0 ? [...departures.slice(0, mostDepartures), `and ${more} more`] : departures };
 }

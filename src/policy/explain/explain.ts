@@ -7,7 +7,7 @@ import { type Evaluation, evaluatePolicies } from '../evaluate.ts';
 import { list, type Node, parseModule, placeOf } from '../lint/ast.ts';
 import { runOpa } from '../opa.ts';
 import { isTestFile, type PolicyFile, withFolder } from '../snapshot.ts';
-import { slimForTrace } from './slim.ts';
+import { type Followed, slimForTrace } from './slim.ts';
 import { readTrace, type TraceEvent } from './trace.ts';
 import { aboutOf, type NamedValue, valuesOfLine } from './values.ts';
 
@@ -65,27 +65,33 @@ const mostRules = 40;
 export async function explainPolicies(evaluation: Evaluation, only: readonly string[] | null, signal: AbortSignal): Promise<Outcome<Explanation>> {
   const evaluated = await evaluatePolicies(evaluation, signal);
   if (!evaluated.ok) return evaluated;
-  const { files } = evaluated.value;
+  const sources = evaluated.value.files.filter(({ path }) => !isTestFile(path));
   const wanted = evaluated.value.policies.filter(({ name, mode }) => (only === null ? mode !== 'off' : only.includes(name)));
-  const { input, cut } = slimForTrace(evaluation.input);
-  const sources = files.filter(({ path }) => !isTestFile(path));
   const laid = [
     ...sources.map(({ path, content }) => ({ path: join('all', path), content })),
     { path: 'all/config/data.json', content: JSON.stringify(evaluation.data) },
   ];
   return withFolder(laid, async (folder) => {
     const modules = await parseAll(sources, evaluation.opa, join(folder, 'all'), signal);
-    const policies: ExplainedPolicy[] = [];
-    for (const { name, findings } of wanted) {
-      const query = `[x | some word in ["deny", "warn"]; x := data.policies.${name}[word]]`;
-      const flags = ['--disable-indexing', '--disable-early-exit', '--explain=full', '--format=json'];
-      const run = await runOpa(evaluation.opa, ['eval', '-b', 'all', '-I', ...flags, query], folder, signal, input);
-      if (!run.ok) return bad('LIMIT_EXCEEDED', `the policy ${name} does too much on this input to be followed line by line`, { cause: run.fault });
-      const trace = readTrace(run.value.stdout);
-      if (trace === null) return bad('INTERNAL', `opa does not explain the policy ${name}`);
-      policies.push({ name, findings, rules: explainRules(name, modules, trace.map(inFolder), { input: JSON.parse(input), config: evaluation.data }) });
+    const follow = async ({ input, cut }: Followed): Promise<Outcome<Explanation>> => {
+      const policies: ExplainedPolicy[] = [];
+      for (const { name, findings } of wanted) {
+        const query = `[x | some word in ["deny", "warn"]; x := data.policies.${name}[word]]`;
+        const flags = ['--disable-indexing', '--disable-early-exit', '--explain=full', '--format=json'];
+        const run = await runOpa(evaluation.opa, ['eval', '-b', 'all', '-I', ...flags, query], folder, signal, input);
+        if (!run.ok) return bad('LIMIT_EXCEEDED', `the policy ${name} does too much on this input to be followed line by line`, { cause: run.fault });
+        const trace = readTrace(run.value.stdout);
+        if (trace === null) return bad('INTERNAL', `opa does not explain the policy ${name}`);
+        policies.push({ name, findings, rules: explainRules(name, modules, trace.map(inFolder), { input: JSON.parse(input), config: evaluation.data }) });
+      }
+      return good({ policies, cut });
+    };
+    let explained: Outcome<Explanation> = bad('INTERNAL', 'there is nothing to follow');
+    for (const one of slimForTrace(evaluation.input)) {
+      explained = await follow(one);
+      if (explained.ok || explained.fault.code !== 'LIMIT_EXCEEDED' || signal.aborted) break;
     }
-    return good({ policies, cut });
+    return explained;
   });
 }
 
