@@ -88,8 +88,9 @@ function write(arg: Argument, form: Form): string {
   if (form.verb === 'T') return pad(arg.type, form, false);
   const text = arg.type === 'string' ? writeText(arg.value, form) : arg.type === 'float64' ? writeFloat(arg.value, form) : writeInteger(arg, form);
   if (text !== null) return text;
-  const type = arg.type === '*big.Int' ? 'big.Int' : arg.type;
-  return `%!${form.verb}(${type}=${write(arg, plain('v'))})`;
+  if (arg.type === '*big.Int') return `%!${form.verb}(big.Int=${write(arg, plain('v'))})`;
+  // Go keeps width and flags for the value within; # counts only for what is written as a number.
+  return `%!${form.verb}(${arg.type}=${write(arg, { ...form, verb: 'v', sharp: form.sharp && arg.type === 'float64' })})`;
 }
 
 function writeText(value: string, form: Form): string | null {

@@ -13,11 +13,12 @@ const mostArguments = 64;
 
 /**
  * Looks at every sprintf whose format is written out, by letting the engine's own sprintf write samples: a form that the engine refuses
- * though OPA takes it, a verb that there is not or that does not fit, and more or fewer values than the format asks for.
+ * though OPA takes it, a verb that there is not or that does not fit, and more or fewer values than the format asks for. And at concat of a set.
  */
 export function lintSprintf(module: Node): readonly Found[] {
   return [...everyNode(module)].flatMap((node) => {
     const call = callOf(node);
+    if (call?.name === 'concat') return problemsOfConcat(call.args);
     if (call?.name !== 'sprintf') return [];
     const [formatTerm, valuesTerm] = call.args;
     const format = property(formatTerm, 'type') === 'string' ? text(property(formatTerm, 'value')) : null;
@@ -27,6 +28,20 @@ export function lintSprintf(module: Node): readonly Found[] {
     const told = (message: string, suggestion: string): Found => ({ ...place, message, suggestion, rule: 'sprintf' });
     return [...problemsOfForms(format, values, told), ...problemsOfCount(format, values, told)];
   });
+}
+
+/** The engine keeps sets in another order than opa, so a text made of one reads otherwise there. */
+function problemsOfConcat([, joined]: readonly unknown[]): readonly Found[] {
+  const type = property(joined, 'type');
+  if (type !== 'set' && type !== 'setcomprehension') return [];
+  return [
+    {
+      ...placeOf(joined),
+      message: 'a set has no order in the engine, so this text may differ from what opa writes',
+      suggestion: 'write concat(…, sort(…))',
+      rule: 'sprintf',
+    },
+  ];
 }
 
 function problemsOfForms(format: string, values: readonly unknown[] | null, told: (message: string, suggestion: string) => Found): readonly Found[] {

@@ -126,12 +126,13 @@ describe('--watch', () => {
     await desk.put('policies/blue.rego', blue);
     await desk.put('policies/blue_test.rego', blueTest);
     const rounds: string[] = [];
+    const changed = command === 'check' ? /did you mean msg\?/ : /[1-9] failed/;
     const second = Promise.withResolvers<void>();
     const done = policy([command, '--watch'], {
       heard: (text) => {
         rounds.push(text);
         if (rounds.length === 1) void desk.put('policies/blue.rego', blue.replace('== "blue"', '== "green"').replace('"msg"', '"mesg"'));
-        if (rounds.length === 2) second.resolve();
+        if (changed.test(text)) second.resolve();
       },
     });
     await second.promise;
@@ -139,7 +140,6 @@ describe('--watch', () => {
     const { code, out, err } = await done;
     expect(code).toBe(0);
     expect(rounds[0]).toMatch(/The policies are good|2 passed/);
-    expect(rounds[1]).toMatch(/did you mean msg\?|failed/);
     expect(out).not.toContain('\u001b[2J');
     expect(err).toContain('Ctrl-C stops');
     expect(desk.signals.listenerCount('SIGINT')).toBe(0);

@@ -78,6 +78,7 @@ describe('of a format, policy check says', () => {
     ['that a percent sign must be doubled', '"100 %", []', [/a lone % .*\(write %% for a percent sign\)/]],
     ['that a value is missing', '"%s %s", [input.review.name]', [/asks for more than the 1 value it is given/]],
     ['that a value is too many', '"%s", ["a", "b"]', [/asks for fewer than the 2 values it is given/]],
+    ['that a set has no order in the engine', '"%s", [concat(", ", {name | name := input.review.user.groups[_]})]', [/a set has no order in the engine.*sort/]],
     ['nothing of what is right', '"%s %v %d %5.2f %q %% %*d", ["a", {"b": null}, 1, 1.5, "x", 3, 4]', []],
     ['nothing of what may be right', '"%d %s %x", [count(input.images), input.review.namespace, input.review.name]', []],
     ['nothing of values that come from elsewhere', '"%s %s", input.review.user.groups', []],
