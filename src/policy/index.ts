@@ -10,4 +10,5 @@ export { createPolicies } from './room.ts';
 export { describeProblem, type PolicyProblem, problemRules } from './rules.ts';
 export { inputForm, inputSchema } from './schema.ts';
 export type { EngineDifference } from './testing/compare.ts';
-export { type RegoTest, type RegoTests, testPolicies } from './testing/regotest.ts';
+export type { RegoTest } from './testing/outcome.ts';
+export { type RegoTests, testPolicies } from './testing/regotest.ts';

@@ -13,8 +13,8 @@ import { findPolicies } from '../rules.ts';
 import { type Snapshot, withFolder } from '../snapshot.ts';
 import { readTarGz } from '../tar.ts';
 import { type FoundByOpa, judgeWithOpa } from './judgeWithOpa.ts';
+import type { RegoTest } from './outcome.ts';
 import { type Fixture, groupBy } from './probes.ts';
-import type { RegoTest } from './regotest.ts';
 
 /** What came out otherwise in the engine than in opa, or could not be seen. */
 export interface EngineDifference {

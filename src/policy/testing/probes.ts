@@ -11,7 +11,7 @@ export interface Fixture {
   readonly config: string | null;
 }
 
-export const mostFixtures = 2000;
+const mostFixtures = 2000;
 const longestFixtures = 16 * 1024 * 1024;
 const mark = 'tidewaiter-fixture';
 

@@ -5,22 +5,8 @@ import { type OpaRun, runOpa } from '../opa.ts';
 import { readSnapshot, type Snapshot, withFolder } from '../snapshot.ts';
 import { compareWithEngine, type EngineComparison } from './compare.ts';
 import { type Coverage, readCoverage } from './coverage.ts';
+import type { RegoTest } from './outcome.ts';
 import { distinct, type Fixture, printedOf, probeModules, readPrinted } from './probes.ts';
-
-/** One test of OPA's. */
-export interface RegoTest {
-  readonly package: string;
-  readonly name: string;
-  readonly file: string;
-  readonly line: number;
-  readonly outcome: 'passed' | 'failed' | 'skipped' | 'error';
-  /** Names of the cases that passed, of a test that has several. */
-  readonly cases: readonly string[] | null;
-  /** What it printed. */
-  readonly printed: string;
-  /** Milliseconds. */
-  readonly duration: number;
-}
 
 export interface RegoTests {
   readonly tests: readonly RegoTest[];
