@@ -3,7 +3,7 @@ import { safeText } from '../domain/text.ts';
 import { type Compilation, compilePolicies, inOrder, librariesOf } from './compile.ts';
 import { readOpaErrors } from './diagnose.ts';
 import { lintPolicies } from './lint/index.ts';
-import { runOpa } from './opa.ts';
+import { type OpaRun, runOpa } from './opa.ts';
 import { policyModes } from './options.ts';
 import type { PolicyProblem } from './rules.ts';
 import { hasStrangeMode, makeSet } from './set.ts';
@@ -36,13 +36,17 @@ export async function checkPolicies(directory: string, opa: string, signal: Abor
   return good({ files: files.map(({ path }) => path), problems });
 }
 
-/** Tests run in opa itself and may use all of it, and make inputs of any shape. */
+/** What opa itself finds in policies and tests together. Tests run in opa and may use all of it, and make inputs of any shape. */
 async function checkTests(files: readonly PolicyFile[], opa: string, signal: AbortSignal): Promise<Outcome<readonly PolicyProblem[]>> {
-  if (!files.some((file) => isTestFile(file.path))) return good([]);
   return withFolder(files, async (folder) => {
-    const run = await runOpa(opa, ['check', '-b', '--format=json', '-m', '100', '.'], folder, signal);
-    if (!run.ok) return run;
-    return good(run.value.code === 0 ? [] : readOpaErrors(run.value.stderr || run.value.stdout, '.', librariesOf(files)));
+    const check = (...more: readonly string[]) => runOpa(opa, ['check', '-b', '--format=json', '-m', '100', ...more, '.'], folder, signal);
+    const [plain, strict] = await Promise.all([check(), check('--strict')]);
+    if (!plain.ok) return plain;
+    if (!strict.ok) return strict;
+    const read = ({ stdout, stderr }: OpaRun): readonly PolicyProblem[] => readOpaErrors(stderr || stdout, '.', librariesOf(files));
+    if (plain.value.code !== 0) return good(files.some((file) => isTestFile(file.path)) ? read(plain.value) : []);
+    // What only the strict mode minds, such as an import that nothing uses, keeps nothing from going in force.
+    return good(strict.value.code === 0 ? [] : read(strict.value).map((problem) => ({ ...problem, advice: true as const })));
   });
 }
 

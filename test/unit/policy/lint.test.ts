@@ -167,6 +167,12 @@ describe('of names, policy check says', () => {
   });
 });
 
+it('advises against what nothing uses', async () => {
+  expect(await told({ 'p.rego': policyOf('import data.lib.x\n\ndeny contains "x" if input.review.namespace == "y"'), 'x.rego': 'package lib.x\n' })).toEqual([
+    expect.stringMatching(/^p\.rego:8:1: advice: import data\.lib\.x unused/),
+  ]);
+});
+
 it('looks at what is written even where opa stops at a fault before', async () => {
   expect(await told({ 'p.rego': policyOf('deny contains {"message": "x"} if http.send({}).status_code == 1') })).toEqual([
     expect.stringContaining('`message` of a finding'),
