@@ -42,7 +42,7 @@ export async function createApp(config: LoadedConfig, { log }: { readonly log: L
       if (!built.ok) return built;
       const judged = await built.value.line.check(request, deadlineIn(deskPatience, Date.now()));
       if (judged === null) return good(null);
-      const { images, decision, answered, mode } = judged;
+      const { images, decision, answered, mode, judgement } = judged;
       const checked: Checked = {
         request,
         images,
@@ -51,6 +51,7 @@ export async function createApp(config: LoadedConfig, { log }: { readonly log: L
         answered,
         mode,
         message: denialMessage(decision.findings, images, null),
+        input: judgement?.recorded ?? null,
       };
       return good(checked);
     },

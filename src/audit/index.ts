@@ -15,6 +15,7 @@ import { SinkQueue } from './sinks/queue.ts';
 import { type Batch, Spool, type SpoolLimits } from './spool.ts';
 
 export type { AuditLog } from './log.ts';
+export { readRecordedInput } from './recordedInput.ts';
 export { type Sink, type SinkKind, sinkKinds } from './sinks/index.ts';
 
 export interface AuditOptions extends Writer {

@@ -39,6 +39,8 @@ export interface Checked {
   readonly findings: readonly WeighedFinding[];
   /** What a denial would tell whoever asked. */
   readonly message: string;
+  /** The document that policies saw, JSON text; null where they were not asked. */
+  readonly input: string | null;
 }
 
 export interface VerifiedImage {
@@ -92,16 +94,18 @@ export async function openDesk(
   parts: ProgramParts,
   options: { readonly config?: string },
   log: Log = createLog(io, 'text', 'warn'),
+  adapt: (config: LoadedConfig) => LoadedConfig = (config) => config,
 ): Promise<Desk | null> {
   const loaded = await loadConfig({ ...(options.config === undefined ? {} : { file: options.config }), env: io.env, cwd: io.cwd });
   if (!loaded.ok) {
     complainAboutConfig(io, loaded.faults);
     return null;
   }
-  const app = await parts.createApp(loaded.config, { log, stdout: io.stdout });
+  const config = adapt(loaded.config);
+  const app = await parts.createApp(config, { log, stdout: io.stdout });
   if (!app.ok) {
     complain(io, app.fault);
     return null;
   }
-  return { app: app.value, config: loaded.config };
+  return { app: app.value, config };
 }

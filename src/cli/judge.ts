@@ -88,7 +88,7 @@ function registriesOf({ kind, value }: ManifestObject): string[] {
 }
 
 /** The request that creating an object makes. */
-function toRequest(object: ManifestObject, namespace: string): AdmissionRequest {
+export function toRequest(object: ManifestObject, namespace: string): AdmissionRequest {
   const metadata = property(object.value, 'metadata');
   return {
     uid: randomUUID(),

@@ -1,8 +1,9 @@
 import { safeText } from '../domain/text.ts';
-import { openDesk, type ProgramParts, type Running } from './desk.ts';
+import { openDesk, type Running } from './desk.ts';
 import { complain, exitCodes, printLine } from './io.ts';
 import { createLog } from './log.ts';
 import { type AddCommand, configOption, examples, type Session } from './session.ts';
+import { createSignalWait } from './signals.ts';
 
 /** `tidewaiter serve` */
 export const addServe: AddCommand = (program, session) => {
@@ -25,7 +26,7 @@ async function serve({ io, parts }: Session, options: { readonly config?: string
   const terminal = io.stderr.isTTY === true;
   const log = createLog(io, terminal ? 'text' : 'json', 'info');
   // Before anything is opened: a signal during the start must not leave half of it behind.
-  const signal = waitForSignal(parts.signals);
+  const signal = createSignalWait(parts.signals);
   const desk = await openDesk(io, parts, options, log);
   if (desk === null) {
     signal.forget();
@@ -63,24 +64,4 @@ function startMessage({ admission, ops, about }: Running, source: string | null)
     `  records   ${safeText(about.records)}`,
     '  next      tidewaiter check pod.yaml: what would be said about a manifest. Ctrl-C stops.',
   ].join('\n');
-}
-
-interface SignalWait {
-  readonly arrived: Promise<NodeJS.Signals>;
-  forget(): void;
-}
-
-/** Waits for the first signal to stop. A second one finds no listener left, and ends the process at once. */
-function waitForSignal(signals: ProgramParts['signals']): SignalWait {
-  const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
-  const listeners = (['SIGTERM', 'SIGINT'] as const).map((name) => ({ name, listener: () => stop(name) }));
-  const forget = (): void => {
-    for (const { name, listener } of listeners) signals.off(name, listener);
-  };
-  const stop = (name: NodeJS.Signals): void => {
-    forget();
-    resolve(name);
-  };
-  for (const { name, listener } of listeners) signals.on(name, listener);
-  return { arrived: promise, forget };
 }

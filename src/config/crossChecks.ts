@@ -1,10 +1,10 @@
 import { property, text } from '../domain/json.ts';
 import { compileMirrors } from '../domain/mirror.ts';
+import { suggest } from '../domain/suggest.ts';
 import { safeText } from '../domain/text.ts';
 import type { Problem } from './explain.ts';
 import type { Path } from './fault.ts';
 import { mirrorSettings, registrySettings } from './schema/images.ts';
-import { suggest } from './suggest.ts';
 import { isLoopback, listenAddress } from './values.ts';
 
 /**

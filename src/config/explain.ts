@@ -1,10 +1,10 @@
 import type { z } from 'zod';
 import { isObject, property } from '../domain/json.ts';
+import { suggest } from '../domain/suggest.ts';
 import { safeText } from '../domain/text.ts';
 import { formatPath, type Path } from './fault.ts';
 import { knownKeys } from './jsonSchema.ts';
 import { refusedKeys } from './schema/index.ts';
-import { suggest } from './suggest.ts';
 
 /** One thing wrong with a value, at its path. `key` says that the path's last step is a key that should not be there. */
 export interface Problem {

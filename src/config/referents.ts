@@ -2,11 +2,11 @@ import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { property } from '../domain/json.ts';
+import { suggest } from '../domain/suggest.ts';
 import { safeText } from '../domain/text.ts';
 import type { ConfigFault, Path } from './fault.ts';
 import type { ReferredFile } from './files.ts';
 import type { Settings } from './schema/index.ts';
-import { suggest } from './suggest.ts';
 
 /** A configuration, with what it refers to as it was read. */
 export interface Referring {

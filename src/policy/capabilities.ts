@@ -1,5 +1,6 @@
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { isObject, property } from '../domain/json.ts';
+import { suggest } from '../domain/suggest.ts';
 import { hostBuiltins } from './builtins/index.ts';
 import { runOpa } from './opa.ts';
 
@@ -18,13 +19,25 @@ export const nativeBuiltins: ReadonlySet<string> = new Set(
   trace trim trim_left trim_prefix trim_right trim_space trim_suffix type_name union upper walk`.split(/\s+/),
 );
 
-/** What to do instead of some builtins that can't be had. */
+/** What to do instead of some builtins that can't be had: by name, or by family. */
 const instead: Readonly<Record<string, string>> = {
   'time.now_ns': 'use time.parse_rfc3339_ns(input.now), which is the same at replay',
   'http.send': 'a decision depends on its input only; add a source of evidence instead',
   'regex.replace': 'use regex.find_all_string_submatch_n, or replace',
   'regex.split': 'use split, or regex.find_all_string_submatch_n',
   'rand.intn': 'a decision must be the same at replay',
+  'uuid.rfc4122': 'a decision must be the same at replay',
+  'json.patch': 'use object.union, object.remove or json.filter',
+  'json.verify_schema': 'compare the members that matter',
+  'json.match_schema': 'compare the members that matter',
+  'opa.runtime': 'use data.config, which is policy.data of the configuration',
+  'yaml.unmarshal': 'bring it as JSON: json.unmarshal',
+  'yaml.marshal': 'use json.marshal',
+  'graph.reachable_paths': 'use graph.reachable',
+  'glob.quote_meta': 'write the pattern with a backslash before what is meant literally',
+  'io.jwt': 'signatures are verified before the policies: see image.signatures and image.attestations',
+  crypto: 'signatures are verified before the policies: see image.signatures and image.attestations',
+  net: 'a decision depends on its input only; of networks there are net.cidr_contains and net.cidr_intersects',
 };
 
 /** Builtins whose argument may be `[ns, zone]` in OPA: here UTC only, so that a zone is an error when the policy is checked. */
@@ -49,9 +62,13 @@ export async function capabilitiesOf(opa: string, signal: AbortSignal): Promise<
   }
 }
 
-/** What an author can do about a builtin that is not there; null when the name is not OPA's. */
+/** What an author can do about a builtin that is not there; null when nothing is known. */
 export function suggestInstead(builtin: string): string | null {
-  return instead[builtin] ?? null;
+  if (Object.hasOwn(instead, builtin)) return instead[builtin] ?? null;
+  const family = builtin.slice(0, Math.max(0, builtin.lastIndexOf('.')));
+  if (Object.hasOwn(instead, family)) return instead[family] ?? null;
+  const near = suggest(builtin, [...nativeBuiltins, ...Object.keys(hostBuiltins)]);
+  return near === null ? null : `did you mean ${near}?`;
 }
 
 function isAvailable(name: string): boolean {

@@ -1,31 +1,67 @@
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import { safeText } from '../domain/text.ts';
-import { type Compilation, compilePolicies } from './compile.ts';
+import { type Compilation, compilePolicies, inOrder, librariesOf } from './compile.ts';
 import { readOpaErrors } from './diagnose.ts';
-import { runOpa } from './opa.ts';
+import { lintPolicies } from './lint/index.ts';
+import { type OpaRun, runOpa } from './opa.ts';
 import { policyModes } from './options.ts';
 import type { PolicyProblem } from './rules.ts';
 import { hasStrangeMode, makeSet } from './set.ts';
 import { isTestFile, type PolicyFile, readSnapshot, type Snapshot, withFolder } from './snapshot.ts';
 import { type TrialFault, trySetAlone } from './trial.ts';
 
+/** What was found in a folder of policies. */
+export interface PolicyCheck {
+  /** Relative to the folder. */
+  readonly files: readonly string[];
+  readonly problems: readonly PolicyProblem[];
+}
+
 /**
  * Everything wrong in a folder of policies and their tests, in order of file and line; the same looks that `serve` takes before a set
  * goes in force. Faults: POLICY_BROKEN when the folder can't be read, INTERNAL when opa can't be run.
  */
-export async function checkPolicies(directory: string, opa: string, signal: AbortSignal): Promise<Outcome<readonly PolicyProblem[]>> {
+export async function checkPolicies(directory: string, opa: string, signal: AbortSignal): Promise<Outcome<PolicyCheck>> {
   const snapshot = await readPolicyFolder(directory);
   if (!snapshot.ok) return snapshot;
-  const inspected = await inspectPolicies(snapshot.value, opa, signal);
+  const { files } = snapshot.value;
+  const [inspected, written, tests] = await Promise.all([
+    inspectPolicies(snapshot.value, opa, signal),
+    lintPolicies(files, opa, signal),
+    checkTests(files, opa, signal),
+  ]);
   if (!inspected.ok) return inspected;
-  if (!inspected.value.ok) return good(inspected.value.problems);
-  if (!snapshot.value.files.some((file) => isTestFile(file.path))) return good([]);
-  // Tests run in opa itself and may use all of it, and make inputs of any shape.
-  return withFolder(snapshot.value.files, async (folder) => {
-    const run = await runOpa(opa, ['check', '-b', '--format=json', '-m', '100', '.'], folder, signal);
-    if (!run.ok) return run;
-    return good(run.value.code === 0 ? [] : readOpaErrors(run.value.stderr || run.value.stdout, '.'));
+  if (!tests.ok) return tests;
+  const problems = merge([...(inspected.value.ok ? [] : inspected.value.problems), ...written], inspected.value.ok ? tests.value : []);
+  return good({ files: files.map(({ path }) => path), problems });
+}
+
+/** What opa itself finds in policies and tests together. Tests run in opa and may use all of it, and make inputs of any shape. */
+async function checkTests(files: readonly PolicyFile[], opa: string, signal: AbortSignal): Promise<Outcome<readonly PolicyProblem[]>> {
+  return withFolder(files, async (folder) => {
+    const check = (...more: readonly string[]) => runOpa(opa, ['check', '-b', '--format=json', '-m', '100', ...more, '.'], folder, signal);
+    const [plain, strict] = await Promise.all([check(), check('--strict')]);
+    if (!plain.ok) return plain;
+    if (!strict.ok) return strict;
+    const read = ({ stdout, stderr }: OpaRun): readonly PolicyProblem[] => readOpaErrors(stderr || stdout, '.', librariesOf(files));
+    if (plain.value.code !== 0) return good(files.some((file) => isTestFile(file.path)) ? read(plain.value) : []);
+    // What only the strict mode minds, such as an import that nothing uses, keeps nothing from going in force.
+    return good(strict.value.code === 0 ? [] : read(strict.value).map((problem) => ({ ...problem, advice: true as const })));
   });
+}
+
+/** In order of file and line. Where two looks found the same, the one that knows its place says it. */
+function merge(problems: readonly PolicyProblem[], ofTests: readonly PolicyProblem[]): readonly PolicyProblem[] {
+  const placed = new Set([...problems, ...ofTests].filter(({ line }) => line > 0).map(({ file, rule }) => `${file} ${rule ?? 'rego'}`));
+  const isSaid = ({ file, line, rule }: PolicyProblem): boolean => line === 0 && rule === 'sample' && placed.has(`${file} finding`);
+  const known = new Set<string>();
+  const kept = [...problems, ...ofTests].filter((problem) => {
+    const key = `${problem.file}:${problem.line}:${problem.column} ${problem.rule === 'metadata' ? '' : problem.message}`;
+    if (isSaid(problem) || known.has(key)) return false;
+    known.add(key);
+    return true;
+  });
+  return inOrder(kept);
 }
 
 /** As readSnapshot, of a folder that has policies. Fault: POLICY_BROKEN. */
@@ -59,7 +95,9 @@ function modeProblem(policy: string, names: readonly string[], files: readonly P
   for (const { path, content } of files.filter((file) => names.includes(file.path))) {
     for (const [i, line] of content.toString('utf8').split('\n').entries()) {
       const value = /^(#\s+mode:\s*)["']?([^"'\s]*)/.exec(line);
-      if (value !== null && !policyModes.some((mode) => mode === value[2])) return { file: path, line: i + 1, column: (value[1]?.length ?? 0) + 1, message };
+      if (value !== null && !policyModes.some((mode) => mode === value[2])) {
+        return { file: path, line: i + 1, column: (value[1]?.length ?? 0) + 1, message, rule: 'metadata' };
+      }
     }
   }
   return placeless(names[0] ?? '.', message);
@@ -69,6 +107,6 @@ function modeProblem(policy: string, names: readonly string[], files: readonly P
 function trialProblem({ policy, why }: TrialFault, files: readonly PolicyFile[]): PolicyProblem {
   const [, file = '', line = '0', column = '0', reason = ''] = /^could not be evaluated: (.+?\.rego):(\d+):(\d+): (.+)$/s.exec(why) ?? [];
   const message = (words: string): string => safeText(`policy ${policy.name} ${words}, on a sample Pod`, 500);
-  if (!files.some(({ path }) => path === file)) return placeless(policy.files[0] ?? '.', message(why));
-  return { file, line: Number(line), column: Number(column), message: message(`could not be evaluated: ${reason}`) };
+  if (!files.some(({ path }) => path === file)) return { ...placeless(policy.files[0] ?? '.', message(why)), rule: 'sample' };
+  return { file, line: Number(line), column: Number(column), message: message(`could not be evaluated: ${reason}`), rule: 'sample' };
 }

@@ -9,7 +9,7 @@ import { noMetadata, type PolicyMetadata, readMetadata } from './metadata.ts';
 import { type OpaRun, runOpa } from './opa.ts';
 import { type DeclaredPolicy, describeProblem, findPolicies, type PolicyProblem } from './rules.ts';
 import { inputSchema, narrowInputSchema } from './schema.ts';
-import { isTestFile, type Snapshot, withFolder } from './snapshot.ts';
+import { isTestFile, type PolicyFile, type Snapshot, withFolder } from './snapshot.ts';
 import { readTarGz } from './tar.ts';
 
 /** A policy with what its files say about it. */
@@ -53,14 +53,27 @@ export async function compilePolicies(opa: string, snapshot: Snapshot, signal: A
     { path: 'schema.json', content: JSON.stringify(inputSchema) },
     { path: 'narrow.json', content: JSON.stringify(narrowInputSchema) },
   ];
-  return withFolder(files, (folder) => compileFolder(opa, folder, policies, problems, snapshot.hash, signal));
+  return withFolder(files, (folder) => compileFolder(opa, folder, { policies, problems, libraries: librariesOf(snapshot.files) }, snapshot.hash, signal));
+}
+
+/** What the files say they are. */
+interface Declared {
+  readonly policies: readonly DeclaredPolicy[];
+  readonly problems: readonly PolicyProblem[];
+  readonly libraries: readonly string[];
+}
+
+/** The NAMEs of the packages `lib.NAME`. */
+export function librariesOf(files: readonly PolicyFile[]): readonly string[] {
+  return files.flatMap(
+    ({ path, content }) => /^package\s+lib\.([A-Za-z_][A-Za-z0-9_]*)\s*(?:#.*)?$/m.exec(path.endsWith('.rego') ? content.toString('utf8') : '')?.[1] ?? [],
+  );
 }
 
 async function compileFolder(
   opa: string,
   folder: string,
-  policies: readonly DeclaredPolicy[],
-  declared: readonly PolicyProblem[],
+  { policies, problems: declared, libraries }: Declared,
   hash: string,
   signal: AbortSignal,
 ): Promise<Outcome<Compilation>> {
@@ -79,7 +92,7 @@ async function compileFolder(
   const [wide, narrow, inspected, built] = runs.map((outcome) => (outcome.ok ? outcome.value : { code: 1, stdout: '', stderr: '' }));
   if (wide === undefined || narrow === undefined || inspected === undefined || built === undefined) return bad('INTERNAL', 'opa did not run');
 
-  const problems = [...declared, ...checkProblems(wide, narrow)];
+  const problems = [...declared, ...checkProblems(wide, narrow, libraries)];
   if (problems.length === 0 && built.code !== 0) problems.push(...buildProblems(built.stderr));
   if (problems.length > 0) return good({ ok: false, problems: inOrder(problems) });
   const bundle = await readTarGz(await readFile(join(folder, bundleName)), longestWasm);
@@ -94,11 +107,11 @@ async function compileFolder(
 }
 
 /** The errors of both forms of the schema; of the narrow one only what it is for. */
-function checkProblems(wide: OpaRun, narrow: OpaRun): readonly PolicyProblem[] {
-  const problems = wide.code === 0 ? [] : [...readOpaErrors(wide.stderr || wide.stdout, '.')];
+function checkProblems(wide: OpaRun, narrow: OpaRun, libraries: readonly string[]): readonly PolicyProblem[] {
+  const problems = wide.code === 0 ? [] : [...readOpaErrors(wide.stderr || wide.stdout, '.', libraries)];
   if (wide.code !== 0 && problems.length === 0) problems.push({ file: '.', line: 0, column: 0, message: 'opa check refuses the policies and gives no reason' });
   const known = new Set(problems.map((problem) => `${problem.file}:${problem.line}:${problem.column}`));
-  for (const problem of narrow.code === 0 ? [] : readOpaErrors(narrow.stderr || narrow.stdout, '.')) {
+  for (const problem of narrow.code === 0 ? [] : readOpaErrors(narrow.stderr || narrow.stdout, '.', libraries)) {
     if (isUndefinedReference(problem) && !known.has(`${problem.file}:${problem.line}:${problem.column}`)) problems.push(problem);
   }
   return problems;
@@ -133,7 +146,8 @@ async function knownCapabilitiesOf(opa: string, signal: AbortSignal): Promise<Ou
   return found;
 }
 
-function inOrder(problems: readonly PolicyProblem[]): readonly PolicyProblem[] {
+/** In order of file and line; those of modules that were generated only where there are no others. */
+export function inOrder(problems: readonly PolicyProblem[]): readonly PolicyProblem[] {
   const authors = problems.filter((problem) => !problem.file.startsWith(`${collectorFolder}/`));
   const kept = authors.length > 0 ? authors : problems;
   return [...kept].sort((a, b) => (a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1));

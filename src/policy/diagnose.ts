@@ -1,13 +1,15 @@
 import { isObject, property, text } from '../domain/json.ts';
+import { suggest as nearest } from '../domain/suggest.ts';
 import { safeText } from '../domain/text.ts';
 import { suggestInstead } from './capabilities.ts';
-import type { PolicyProblem } from './rules.ts';
+
+import type { PolicyProblem, ProblemRule } from './rules.ts';
 
 /**
  * Reads the errors of `opa check|build --format=json`: `errors[]` of code, message, location{file,row,col}, details.
- * `root` is taken off the names of files. Empty when the text holds no such errors.
+ * `root` is taken off the names of files; `libraries` are the packages `lib.NAME` that there are. Empty when the text holds no such errors.
  */
-export function readOpaErrors(output: string, root: string): readonly PolicyProblem[] {
+export function readOpaErrors(output: string, root: string, libraries: readonly string[] = []): readonly PolicyProblem[] {
   let parsed: unknown;
   try {
     parsed = JSON.parse(output);
@@ -18,12 +20,13 @@ export function readOpaErrors(output: string, root: string): readonly PolicyProb
   return (Array.isArray(errors) ? errors : []).filter(isObject).map((error) => {
     const location = error['location'];
     const message = safeText((text(error['message']) ?? 'opa gives no reason').replaceAll(`${root}/`, '').replace(/\n\t?/g, ' '), 500);
-    const suggestion = suggest(message, error['details']);
+    const suggestion = suggest(message, error['details'], libraries);
     return {
       file: (text(property(location, 'file')) ?? '').replace(`${root}/`, '').replace(/^\.?\//, ''),
       line: count(property(location, 'row')),
       column: count(property(location, 'col')),
       message: message.startsWith('undefined function') ? `${message}: no builtin of the Wasm engine, and no function of yours` : message,
+      rule: ruleOf(message),
       ...(suggestion === null ? {} : { suggestion }),
     };
   });
@@ -38,9 +41,17 @@ function count(value: unknown): number {
   return typeof value === 'number' && Number.isInteger(value) ? value : 0;
 }
 
-function suggest(message: string, details: unknown): string | null {
+function ruleOf(message: string): ProblemRule {
+  if (message.startsWith('undefined function')) return 'builtin';
+  return message.startsWith('undefined ref') ? 'input-field' : 'rego';
+}
+
+function suggest(message: string, details: unknown, libraries: readonly string[]): string | null {
   const missing = /^undefined function (\S+)/.exec(message)?.[1];
-  if (missing !== undefined) return suggestInstead(missing);
+  if (missing !== undefined) return suggestImport(missing.split('.')[0] ?? '', libraries) ?? suggestInstead(missing);
+  const unsafe = /^var (\S+) is unsafe/.exec(message)?.[1];
+  if (unsafe !== undefined)
+    return suggestImport(unsafe, libraries) ?? `nothing gives ${unsafe} a value: write \`some ${unsafe} in …\` or \`${unsafe} := …\` before it`;
   const position = property(details, 'pos');
   const reference = property(details, 'ref');
   const choices = property(details, 'oneOf');
@@ -48,18 +59,10 @@ function suggest(message: string, details: unknown): string | null {
   const have = text(property(reference[position], 'value'));
   const names = choices.filter((choice) => typeof choice === 'string');
   if (have === null || names.length === 0) return null;
-  const [nearest] = names.map((name) => ({ name, distance: editDistance(have, name) })).sort((a, b) => a.distance - b.distance);
-  if (nearest !== undefined && nearest.distance <= Math.max(2, have.length / 3)) return `did you mean ${nearest.name}?`;
-  return `there are ${names.join(', ')}`;
+  const near = nearest(have, names);
+  return near === null ? `there are ${names.join(', ')}` : `did you mean ${near}?`;
 }
 
-/** Levenshtein's distance, of short names. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 0; i < Math.min(a.length, 100); i += 1) {
-    const next = [i + 1];
-    for (let j = 0; j < b.length; j += 1) next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (a[i] === b[j] ? 0 : 1)));
-    row = next;
-  }
-  return row[b.length] ?? 0;
+function suggestImport(name: string, libraries: readonly string[]): string | null {
+  return libraries.includes(name) ? `write \`import data.lib.${name}\` below the package` : null;
 }

@@ -10,6 +10,8 @@ export interface EngineSet {
   readonly data: ArrayBuffer;
   /** Names of the policies to evaluate, in order. */
   readonly policies: readonly string[];
+  /** What is evaluated for each of them, in the same order; by default its collector. */
+  readonly entrypoints?: readonly string[];
   /** Cap of an instance's memory, in pages of 64 KiB. */
   readonly memoryPages: number;
 }
@@ -139,7 +141,7 @@ function load(set: EngineSet): Instance {
   // The SDK's own table of builtins is passed by: its sprintf is not Go's, and it can't be overruled.
   const policy = new LoadedPolicy({ instance, module: set.module }, memory, 3);
   policy.setData(set.data);
-  const entrypoints = set.policies.map((name) => Number(policy.entrypoints[entrypoint(name)] ?? -1));
+  const entrypoints = (set.entrypoints ?? set.policies.map(entrypoint)).map((path) => Number(policy.entrypoints[path] ?? -1));
   if (entrypoints.includes(-1)) throw new Error('the compiled set lacks a policy that it names');
   return { policy, exports, memory, entrypoints };
 }

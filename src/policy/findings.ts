@@ -2,6 +2,7 @@ import type { Effect, Finding } from '../domain/decision.ts';
 import { isObject, property, text } from '../domain/json.ts';
 import { safeText } from '../domain/text.ts';
 import type { RawResult } from './engine.ts';
+import { explainKeys } from './findingKeys.ts';
 import type { PolicyMetadata } from './metadata.ts';
 import type { PolicyMode } from './options.ts';
 
@@ -64,7 +65,10 @@ function readPolicy(policy: ReadablePolicy, result: RawResult | undefined, hear:
       continue;
     }
     for (const item of said.slice(0, mostFindings))
-      findings.push(readFinding(policy, effect, item) ?? broken(`gave a finding that is neither text nor an object with \`msg\``));
+      findings.push(
+        readFinding(policy, effect, item) ??
+          broken(`gave a finding that is neither text nor an object with \`msg\`${isObject(item) ? explainKeys(Object.keys(item)) : ''}`),
+      );
     if (said.length > mostFindings) findings.push(broken(`gave ${said.length} findings, of which ${mostFindings} are kept`));
   }
   return findings;

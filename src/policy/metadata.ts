@@ -45,8 +45,13 @@ function metadataOf(written: Readonly<Record<string, unknown>>): Metadata {
     description: safe(written['description']),
     severity: safe(property(custom, 'severity')),
     remediation: safe(property(custom, 'remediation')),
-    mode: safe(property(custom, 'mode')),
+    mode: modeText(property(custom, 'mode')),
   };
+}
+
+/** What is no text is no mode, and must not look as if nothing were written. */
+function modeText(value: unknown): string | null {
+  return value === undefined || value === null ? null : (safe(value) ?? safeText(JSON.stringify(value), 100));
 }
 
 function safe(value: unknown): string | null {

@@ -23,7 +23,13 @@ export interface PoolOptions {
   readonly log: (level: 'info' | 'warn' | 'error', message: string, details?: Readonly<Record<string, unknown>>) => void;
 }
 
-export const defaultWorkers = Math.max(1, availableParallelism() - 1);
+/** Threads that judge, for a machine with so many cores: one is left to the event loop. */
+export function workersFor(cores: number): number {
+  return Math.max(1, cores - 1);
+}
+
+/** What the machine has, or the container is allowed. */
+export const defaultWorkers = workersFor(availableParallelism());
 
 interface Pending<S> {
   readonly input: string;

@@ -9,8 +9,27 @@ export interface PolicyProblem {
   readonly line: number;
   readonly column: number;
   readonly message: string;
+  /** What to write instead. */
   readonly suggestion?: string;
+  /** By which look it was found; `rego` unless named. */
+  readonly rule?: ProblemRule;
+  /** It keeps nothing from going in force. */
+  readonly advice?: true;
 }
+
+/** The looks that find problems, by the names that reports for programs have. */
+export const problemRules = {
+  rego: 'Syntax, types and safety, as opa finds them',
+  'input-field': 'A field that the input does not have',
+  builtin: 'A function that the engine does not have',
+  naming: 'A package or rule by a name that nobody asks for',
+  metadata: 'METADATA that is missing, misspelt, or has a value that there is not',
+  finding: 'A finding whose form is not read',
+  sprintf: 'A format that the engine writes otherwise than meant, or not at all',
+  sample: 'A policy that fails on a sample Pod',
+} as const;
+
+export type ProblemRule = keyof typeof problemRules;
 
 /** A policy, as its files declare it. */
 export interface DeclaredPolicy {
@@ -19,9 +38,9 @@ export interface DeclaredPolicy {
 }
 
 /** `file:line:column: message (suggestion)`, as editors find it. */
-export function describeProblem({ file, line, column, message, suggestion }: PolicyProblem): string {
+export function describeProblem({ file, line, column, message, suggestion, advice }: PolicyProblem): string {
   const place = line > 0 ? `${file}:${line}:${column}` : file;
-  return `${place}: ${message}${suggestion === undefined ? '' : ` (${suggestion})`}`;
+  return `${place}: ${advice === true ? 'advice: ' : ''}${message}${suggestion === undefined ? '' : ` (${suggestion})`}`;
 }
 
 const policyName = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -39,7 +58,7 @@ export function findPolicies(files: readonly PolicyFile[]): { readonly policies:
     const lines = scanRego(content.toString('utf8'));
     const report = (line: RegoLine | undefined, message: string, suggestion?: string): void => {
       const place = { file: path, line: line?.line ?? 0, column: line?.column ?? 0 };
-      problems.push({ ...place, message, ...(suggestion === undefined ? {} : { suggestion }) });
+      problems.push({ ...place, message, rule: 'naming', ...(suggestion === undefined ? {} : { suggestion }) });
     };
     const declared = lines.find((line) => line.word === 'package');
     const name = (declared?.rest ?? '').replace(/#.*/s, '').trim();
@@ -51,10 +70,21 @@ export function findPolicies(files: readonly PolicyFile[]): { readonly policies:
       continue;
     }
     const [root, ...rest] = name.split('.');
-    if (root === 'lib' && rest.length > 0) continue;
+    if (root === 'lib' && rest.length > 0) {
+      const [first] = heads;
+      if (first !== undefined)
+        report(
+          first,
+          `${first.word} in the package ${name} is never asked for: helpers lie in lib, policies in policies`,
+          `write \`package policies.${fileWord(path)}\``,
+        );
+      continue;
+    }
     const policy = rest.join('.');
     if (root !== 'policies' || !policyName.test(policy)) {
-      const suggestion = root === 'policies' ? 'a name is one word of letters, digits and _' : `write \`package policies.${fileWord(path)}\``;
+      const named = heads.length > 0 || lines.some(({ word, rest: more }) => word === 'allow' || /^\s+contains\b/.test(more));
+      const home = named ? `package policies.${fileWord(path)}` : `package lib.${fileWord(path)}`;
+      const suggestion = root === 'policies' ? 'a name is one word of letters, digits and _' : `write \`${home}\``;
       report(declared, `the package ${name === '' ? '(none)' : name} is neither policies.NAME nor lib.NAME, so nothing in it would run`, suggestion);
       continue;
     }
@@ -81,6 +111,7 @@ export function findPolicies(files: readonly PolicyFile[]): { readonly policies:
         column: 0,
         message: `the policy ${name} has neither deny nor warn, so it could never say anything`,
         suggestion: contains,
+        rule: 'naming',
       });
     }
   }

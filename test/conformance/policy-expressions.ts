@@ -8,6 +8,8 @@ export const expressions: readonly string[] = [
   'sprintf("%v", [{"b": 2, "a": {3, 1, 2}}])',
   'sprintf("%v", [set()])',
   'sprintf("%v %v", [{}, []])',
+  // A verb that does not fit keeps width and flags for the value it shows.
+  'sprintf("%08d|%-6d|%.2d|%+s|%5t", [null, "ab", "abc", 3, 7])',
   'sprintf("%v", [[1, "x", null, {"k": [true]}]])',
   'sprintf("%d|%5d|%-5d|%05d|%+d|% d", [1, 2, 3, 4, 5, 6])',
   'sprintf("%x|%X|%#x|%o|%O|%b|%#b", [255, 255, 255, 8, 8, 5, 5])',

@@ -3,6 +3,10 @@ import { safeText } from '../../domain/text.ts';
 import { type CheckedObject, type CheckReport, describeObject, whyUnjudged, whyUnknown, withRemedy } from '../judge.ts';
 import type { ManifestObject } from '../manifests.ts';
 import { manifestFaultText } from './text.ts';
+import { element, escapeXml, seconds, xmlDocument } from './xml.ts';
+
+/** Objects are judged side by side, so none has a time of its own. */
+const untimed = seconds(0);
 
 /**
  * JUnit XML as CI servers read it (https://github.com/testmoapp/junitxml): a suite for each file, a case for each object; denied is
@@ -25,9 +29,15 @@ export function checkJunit(report: CheckReport): string {
     const cases = [
       ...objects.map(testCase),
       ...unknown.map(unknownCase),
-      ...faults.map((fault) => element('testcase', { name: manifestFaultText(fault), classname: file }, element('error', { message: fault.message }, null))),
+      ...faults.map((fault) =>
+        element(
+          'testcase',
+          { name: manifestFaultText(fault), classname: file, file, line: fault.line ?? 1, time: untimed },
+          element('error', { message: fault.message }, null),
+        ),
+      ),
     ];
-    return element('testsuite', { name: file, ...counts, time: 0 }, cases.join('\n'));
+    return element('testsuite', { name: file, ...counts, time: untimed }, cases.join('\n'));
   });
   const totals = {
     tests: report.objects.length + report.unknown.length + report.faults.length,
@@ -35,12 +45,12 @@ export function checkJunit(report: CheckReport): string {
     errors: report.faults.length,
     skipped: skipped(report.objects) + report.unknown.length,
   };
-  return `<?xml version="1.0" encoding="UTF-8"?>\n${element('testsuites', { name: 'tidewaiter', ...totals, time: 0 }, suites.join('\n'))}`;
+  return xmlDocument(element('testsuites', { name: 'tidewaiter', ...totals, time: untimed }, suites.join('\n')));
 }
 
 function unknownCase(object: ManifestObject): string {
   const skipped = element('skipped', { message: whyUnknown(object) }, null);
-  return element('testcase', { name: object.kind, classname: object.file, file: object.file, line: object.position.line, time: 0 }, skipped);
+  return element('testcase', { name: object.kind, classname: object.file, file: object.file, line: object.position.line, time: untimed }, skipped);
 }
 
 function testCase(object: CheckedObject): string {
@@ -55,7 +65,7 @@ function testCase(object: CheckedObject): string {
   }[result]();
   return element(
     'testcase',
-    { name: describeObject(object), classname: object.object.file, file: object.object.file, line: object.object.position.line, time: 0 },
+    { name: describeObject(object), classname: object.object.file, file: object.object.file, line: object.object.position.line, time: untimed },
     body,
   );
 }
@@ -70,15 +80,4 @@ function denied(objects: readonly CheckedObject[]): number {
 
 function skipped(objects: readonly CheckedObject[]): number {
   return objects.filter(({ result }) => result === 'unjudged').length;
-}
-
-/** One element; `content` is XML already. */
-function element(name: string, attributes: Readonly<Record<string, string | number>>, content: string | null): string {
-  const written = Object.entries(attributes).map(([key, value]) => ` ${key}="${escapeXml(safeText(String(value), 4000))}"`);
-  return content === null || content === '' ? `<${name}${written.join('')}/>` : `<${name}${written.join('')}>\n${content}\n</${name}>`;
-}
-
-/** https://www.w3.org/TR/xml/#syntax, and without the characters that XML can't hold (section 2.2). */
-function escapeXml(text: string): string {
-  return text.replace(/[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu, '\u{fffd}').replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }

@@ -1,50 +1,30 @@
-import { isAbsolute } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { WeighedFinding } from '../../domain/decision.ts';
 import { safeText } from '../../domain/text.ts';
-import { version } from '../../version.ts';
 import type { PolicyText } from '../desk.ts';
 import { type CheckedObject, type CheckReport, describeObject, placeOf, whyUnknown, withRemedy } from '../judge.ts';
 import type { ManifestFault, ManifestObject } from '../manifests.ts';
-import { safeJson } from './json.ts';
+import { sarifLog, sarifPlace } from './sarifLog.ts';
 
 /** SARIF 2.1.0: https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/sarif-v2.1.0-os.html. A rule is a policy; a place is the image's line. */
 export function checkSarif(report: CheckReport): string {
   const found = report.objects.flatMap((object) => (object.checked?.findings ?? []).map((finding) => ({ object, finding })));
   const rules = [...new Set(found.map(({ finding }) => finding.policy))].sort();
-  return safeJson({
-    $schema: 'https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json',
-    version: '2.1.0',
-    runs: [
-      {
-        tool: {
-          driver: {
-            name: 'tidewaiter',
-            version,
-            rules: rules.map((id) =>
-              rule(
-                id,
-                report.rules.find(({ name }) => name === id),
-              ),
-            ),
-          },
-        },
-        columnKind: 'utf16CodeUnits',
-        invocations: [
-          {
-            executionSuccessful: report.faults.length === 0,
-            // What could not be read is no result (3.58): nobody may take it for a clean file.
-            toolExecutionNotifications: [...report.faults.map(notification), ...report.unknown.map(note)],
-          },
-        ],
-        results: found.map(({ object, finding }) => result(object, finding, rules.indexOf(finding.policy))),
-      },
-    ],
+  return sarifLog({
+    rules: rules.map((id) =>
+      describeRule(
+        id,
+        report.rules.find(({ name }) => name === id),
+      ),
+    ),
+    results: found.map(({ object, finding }) => result(object, finding, rules.indexOf(finding.policy))),
+    successful: report.faults.length === 0,
+    // What could not be read is no result (3.58): nobody may take it for a clean file.
+    notifications: [...report.faults.map(notification), ...report.unknown.map(note)],
   });
 }
 
 /** A reportingDescriptor (3.49), from what the policy's METADATA says. */
-function rule(id: string, about: PolicyText | undefined): object {
+function describeRule(id: string, about: PolicyText | undefined): object {
   const { title = null, description = null, remediation = null } = about ?? {};
   return {
     id,
@@ -68,7 +48,7 @@ function result(object: CheckedObject, finding: WeighedFinding, ruleIndex: numbe
     message: { text: safeText(`${describeObject(object)}: ${withRemedy(finding)}`, 4000) },
     locations: [
       {
-        physicalLocation: { artifactLocation: { uri: uriOf(object.object.file) }, region: { startLine: line, startColumn: column } },
+        ...sarifPlace(object.object.file, line, column),
         logicalLocations: [{ fullyQualifiedName: safeText(describeObject(object)), kind: 'resource' }],
       },
     ],
@@ -84,14 +64,5 @@ function result(object: CheckedObject, finding: WeighedFinding, ruleIndex: numbe
 }
 
 function notification({ file, line, column, message }: ManifestFault): object {
-  const region = line === null || column === null ? {} : { region: { startLine: line, startColumn: column } };
-  return { level: 'error', message: { text: message }, locations: [{ physicalLocation: { artifactLocation: { uri: uriOf(file) }, ...region } }] };
-}
-
-/** A relative path stays relative, so that code hosts find the file in their checkout. */
-function uriOf(file: string): string {
-  if (file === '-') return 'stdin';
-  if (isAbsolute(file)) return pathToFileURL(file).href;
-  // A first segment with a colon would read as a scheme.
-  return file.split(/[\\/]/).map(encodeURIComponent).join('/');
+  return { level: 'error', message: { text: message }, locations: [sarifPlace(file, line, column)] };
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isObject, property } from '../../domain/json.ts';
+import { suggest } from '../../domain/suggest.ts';
 import { safeText } from '../../domain/text.ts';
-import { suggest } from '../suggest.ts';
 
 /** What configuration needs to know of a kind: its own settings. */
 export interface ConfiguredKind {

@@ -18,7 +18,8 @@ interface Form {
 }
 
 const longestText = 1024 * 1024;
-const directive = /%([-+# 0]*)(?:\[(\d+)\])?(\*|\d+)?(?:\.(?:\[(\d+)\])?(\*|\d*))?(?:\[(\d+)\])?(.|$)/gsu;
+/** Takes a format apart: flags, index, width, index, precision, index, verb. */
+export const sprintfDirective = /%([-+# 0]*)(?:\[(\d+)\])?(\*|\d+)?(?:\.(?:\[(\d+)\])?(\*|\d*))?(?:\[(\d+)\])?(.|$)/gsu;
 
 /**
  * Rego's sprintf, which is Go's fmt.Sprintf over OPA's values (https://pkg.go.dev/fmt,
@@ -33,35 +34,38 @@ export function sprintf(format: string, values: readonly RegoValue[]): string {
     const arg = args[next++];
     return arg?.type === 'int64' && arg.value > -1000n && arg.value < 1000n ? Number(arg.value) : null;
   };
-  const text = format.replace(directive, (whole, flags: string, at1?: string, width?: string, at2?: string, precision?: string, at3?: string, verb = '') => {
-    if (verb === '') return '%!(NOVERB)';
-    if (verb === '%') return '%';
-    const index = at3 ?? at2 ?? at1;
-    if (at1 !== undefined && (width !== undefined || precision !== undefined)) throw new Error(`sprintf: the form ${whole} is not supported`);
-    if (index !== undefined) {
-      reordered = true;
-      next = Number(index) - 1;
-      if (next < 0 || next >= args.length) return `%!${verb}(BADINDEX)`;
-    }
-    const widthOf = width === '*' ? star() : width === undefined ? null : Number(width);
-    if (width === '*' && widthOf === null) return `%!(BADWIDTH)`;
-    const precisionOf = precision === '*' ? star() : precision === undefined ? null : Number(precision);
-    if ((widthOf ?? 0) > 1000 || (precisionOf ?? 0) > 1000) throw new Error('sprintf: a width or precision over 1000 is not supported');
-    const arg = args[next++];
-    if (arg === undefined) return `%!${verb}(MISSING)`;
-    const negative = widthOf !== null && widthOf < 0;
-    return write(arg, {
-      minus: flags.includes('-') || negative,
-      // With %v it means field names of structs, and there are none.
-      plus: flags.includes('+') && verb !== 'v',
-      sharp: flags.includes('#'),
-      space: flags.includes(' '),
-      zero: flags.includes('0') && !flags.includes('-') && !negative,
-      width: widthOf === null ? null : Math.abs(widthOf),
-      precision: precisionOf,
-      verb,
-    });
-  });
+  const text = format.replace(
+    sprintfDirective,
+    (whole, flags: string, at1?: string, width?: string, at2?: string, precision?: string, at3?: string, verb = '') => {
+      if (verb === '') return '%!(NOVERB)';
+      if (verb === '%') return '%';
+      const index = at3 ?? at2 ?? at1;
+      if (at1 !== undefined && (width !== undefined || precision !== undefined)) throw new Error(`sprintf: the form ${whole} is not supported`);
+      if (index !== undefined) {
+        reordered = true;
+        next = Number(index) - 1;
+        if (next < 0 || next >= args.length) return `%!${verb}(BADINDEX)`;
+      }
+      const widthOf = width === '*' ? star() : width === undefined ? null : Number(width);
+      if (width === '*' && widthOf === null) return `%!(BADWIDTH)`;
+      const precisionOf = precision === '*' ? star() : precision === undefined ? null : Number(precision);
+      if ((widthOf ?? 0) > 1000 || (precisionOf ?? 0) > 1000) throw new Error('sprintf: a width or precision over 1000 is not supported');
+      const arg = args[next++];
+      if (arg === undefined) return `%!${verb}(MISSING)`;
+      const negative = widthOf !== null && widthOf < 0;
+      return write(arg, {
+        minus: flags.includes('-') || negative,
+        // With %v it means field names of structs, and there are none.
+        plus: flags.includes('+') && verb !== 'v',
+        sharp: flags.includes('#'),
+        space: flags.includes(' '),
+        zero: flags.includes('0') && !flags.includes('-') && !negative,
+        width: widthOf === null ? null : Math.abs(widthOf),
+        precision: precisionOf,
+        verb,
+      });
+    },
+  );
   if (text.length > longestText) throw new Error('sprintf: the text is longer than 1 MiB');
   if (reordered || next >= args.length) return text;
   const extra = args.slice(next).map((arg) => `${arg.type}=${write(arg, plain('v'))}`);
@@ -84,8 +88,9 @@ function write(arg: Argument, form: Form): string {
   if (form.verb === 'T') return pad(arg.type, form, false);
   const text = arg.type === 'string' ? writeText(arg.value, form) : arg.type === 'float64' ? writeFloat(arg.value, form) : writeInteger(arg, form);
   if (text !== null) return text;
-  const type = arg.type === '*big.Int' ? 'big.Int' : arg.type;
-  return `%!${form.verb}(${type}=${write(arg, plain('v'))})`;
+  if (arg.type === '*big.Int') return `%!${form.verb}(big.Int=${write(arg, plain('v'))})`;
+  // Go keeps width and flags for the value within; # counts only for what is written as a number.
+  return `%!${form.verb}(${arg.type}=${write(arg, { ...form, verb: 'v', sharp: form.sharp && arg.type === 'float64' })})`;
 }
 
 function writeText(value: string, form: Form): string | null {

@@ -4,6 +4,8 @@ import type { WeighedFinding } from '../../../src/domain/decision.ts';
 import { bad, good } from '../../../src/domain/fault.ts';
 import { readWorkload } from '../../../src/domain/workload.ts';
 import { answer, finding, judged, openTestDesk, type TestDesk } from './desk.ts';
+import { readJunit } from './junit.ts';
+import { sarifForm } from './sarif.ts';
 
 let desk: TestDesk;
 beforeEach(async () => {
@@ -130,7 +132,7 @@ describe('check', () => {
           judged(image, { dark: ['resolve'], faults: [{ stage: 'resolve', source: 'registry', code, message: 'so it is', transient }] }),
         );
         const findings = [finding({ policy: 'tidewaiter', id: 'dark-resolve', code, container: 'web', msg: `${code}: so it is` }), ...others.map(finding)];
-        return good({ request, images, decision: 'deny', answered: 'deny', mode: 'enforce', findings, message: '' } as const);
+        return good({ request, images, decision: 'deny', answered: 'deny', mode: 'enforce', findings, message: '', input: null } as const);
       },
     });
     const run = async (app: ReturnType<typeof dark>) => {
@@ -257,6 +259,7 @@ describe('check for programs', () => {
   it('is SARIF 2.1.0 whose results stand at the line of the image', async () => {
     await desk.put('k8s/my pod.yaml', pod('web', 'bad'));
     const { out } = await desk.run(['check', '-o', 'sarif', 'k8s/my pod.yaml', 'nope.yaml']);
+    expect(sarifForm.safeParse(JSON.parse(out)).error).toBeUndefined();
     expect(JSON.parse(out)).toMatchObject({
       version: '2.1.0',
       runs: [
@@ -304,21 +307,13 @@ describe('check for programs', () => {
   it('is JUnit XML, well formed whatever the manifest says', async () => {
     await desk.put('pod.yaml', `${pod('web', 'bad')}---\n${pod('"<&\\"]]>"', 'good')}---\n${pod('c', 'old')}`);
     const { out } = await desk.run(['check', '-o', 'junit', 'pod.yaml', 'nope.yaml']);
-    expect(out).toContain('<testsuites name="tidewaiter" tests="4" failures="1" errors="1" skipped="0" time="0">');
+    expect(out).toContain('<testsuites name="tidewaiter" tests="4" failures="1" errors="1" skipped="0" time="0.000">');
     expect(out).toContain('<failure message="no accepted signature" type="denied">');
     expect(out).toContain('default/&#60;&#38;&#34;]]&#62;');
     expect(out).toContain('no accepted signature. What to do: Sign it.');
-    expect(unclosed(out)).toEqual([]);
+    expect(readJunit(out).map(({ tests, failures }) => [tests, failures])).toEqual([
+      [3, 1],
+      [1, 0],
+    ]);
   });
 });
-
-/** Elements that are opened and never closed, or closed and never opened. */
-function unclosed(xml: string): string[] {
-  const open: string[] = [];
-  for (const [, close = '', name = '', self = ''] of xml.replace(/^<\?.*?\?>/, '').matchAll(/<(\/?)([a-z-]+)(?: [a-z]+="[^"<]*")*(\/?)>/g)) {
-    if (close === '/') {
-      if (open.pop() !== name) return [name];
-    } else if (self === '') open.push(name);
-  }
-  return open;
-}

@@ -60,7 +60,7 @@ export function answer(request: AdmissionRequest, mode: Checked['mode'] = 'enfor
   });
   const decision = findings.some(({ effect }) => effect === 'deny') ? 'deny' : 'allow';
   const under = request.kind === 'v1/Pod' ? mode : 'warn';
-  return { request, images, decision, answered: under === 'enforce' ? decision : 'allow', mode: under, findings, message: '' };
+  return { request, images, decision, answered: under === 'enforce' ? decision : 'allow', mode: under, findings, message: '', input: null };
 }
 
 export interface Ran {
@@ -85,6 +85,8 @@ export interface RunOptions {
   readonly stdin?: string;
   readonly terminal?: boolean;
   readonly env?: Readonly<Record<string, string>>;
+  /** Hears what goes to stdout, as it goes. */
+  readonly heard?: (text: string) => void;
 }
 
 export async function openTestDesk(): Promise<TestDesk> {
@@ -97,10 +99,11 @@ export async function openTestDesk(): Promise<TestDesk> {
       await mkdir(dirname(join(folder, path)), { recursive: true });
       await writeFile(join(folder, path), content);
     },
-    async run(argv, { app = {}, create, stdin = '', terminal = false, env = {} } = {}) {
+    async run(argv, { app = {}, create, stdin = '', terminal = false, env = {}, heard } = {}) {
       const asked: AdmissionRequest[] = [];
       let closed = 0;
       const [out, err] = [collect(terminal), collect(terminal)];
+      if (heard !== undefined) out.stream.on('data', (chunk) => heard(String(chunk)));
       const fake: App = {
         check: async (request) => {
           asked.push(request);

@@ -26,9 +26,20 @@ describe('wrong usage is exit code 2, said on stderr alone:', () => {
 
 describe('help', () => {
   it.each(
-    [[], ['serve'], ['check'], ['verify'], ['policy', 'check'], ['policy', 'test'], ['policy', 'build'], ['config', 'check'], ['config', 'schema']].map(
-      (command) => [command.join(' '), command],
-    ),
+    [
+      [],
+      ['serve'],
+      ['check'],
+      ['verify'],
+      ['policy', 'check'],
+      ['policy', 'test'],
+      ['policy', 'eval'],
+      ['policy', 'explain'],
+      ['policy', 'build'],
+      ['policy', 'schema'],
+      ['config', 'check'],
+      ['config', 'schema'],
+    ].map((command) => [command.join(' '), command]),
   )('of "%s" goes to stdout, and teaches by example', async (_name, command) => {
     const { code, out, err } = await desk.run([...command, '--help']);
     expect({ code, err }).toEqual({ code: 0, err: '' });
