@@ -83,7 +83,8 @@ export function findPolicies(files: readonly PolicyFile[]): { readonly policies:
     const policy = rest.join('.');
     if (root !== 'policies' || !policyName.test(policy)) {
       const named = heads.length > 0 || lines.some(({ word, rest: more }) => word === 'allow' || /^\s+contains\b/.test(more));
-      const home = named ? `package policies.${fileWord(path)}` : `package lib.${fileWord(path)}`;
+      // What is in the library's folder and denies nothing belongs there; a file with nothing in it yet is going to be a policy.
+      const home = named || name === '' ? `package policies.${fileWord(path)}` : `package lib.${fileWord(path)}`;
       const suggestion = root === 'policies' ? 'a name is one word of letters, digits and _' : `write \`${home}\``;
       report(declared, `the package ${name === '' ? '(none)' : name} is neither policies.NAME nor lib.NAME, so nothing in it would run`, suggestion);
       continue;
