@@ -97,6 +97,7 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
     gatherer,
     policies: policies.value,
     rules: { faults: new Map(faultEffects(settings)), revoked: new Set(settings.revoked.digests) },
+    exceptions: { inForce: () => [] },
     modes: createModes(settings.mode),
     keeper: parts.keeper,
     recordRequired: settings.audit.required,

@@ -2,6 +2,7 @@ import type { AdmissionAnswer, AdmissionRequest, Mode } from '../domain/admissio
 import type { Deadline } from '../domain/deadline.ts';
 import type { Answered, Decision, DecisionRules, Judgement, Policies } from '../domain/decision.ts';
 import type { Gatherer, JudgedImage } from '../domain/evidence.ts';
+import type { Exception, Exceptions } from '../domain/exception.ts';
 import type { RecordKeeper } from '../domain/record.ts';
 import type { Resolver } from '../domain/resolved.ts';
 import type { RightsFinder } from '../domain/rights.ts';
@@ -16,6 +17,7 @@ export interface LineParts {
   readonly gatherer: Gatherer;
   readonly policies: Policies;
   readonly rules: DecisionRules;
+  readonly exceptions: Exceptions;
   readonly modes: Modes;
   readonly keeper: RecordKeeper;
   /** Whether a request is refused (in enforce) when its record can't be kept. */
@@ -43,6 +45,8 @@ export interface LineEvent {
   readonly mode: Mode | null;
   readonly timings: Readonly<Record<string, number>>;
   readonly images: readonly JudgedImage[];
+  /** Those that were used. */
+  readonly exceptions: readonly Exception[];
 }
 
 /** The outcome of judging, before a mode is applied and an answer is made. */
@@ -55,6 +59,8 @@ export interface Judged {
   /** null when the policies were not asked. */
   readonly judgement: Judgement | null;
   readonly decision: Decision;
+  /** Those that dropped a finding or took one out of the count. */
+  readonly exceptions: readonly Exception[];
   readonly timings: Readonly<Record<string, number>>;
 }
 

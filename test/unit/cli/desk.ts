@@ -44,6 +44,7 @@ export function finding(more: Partial<WeighedFinding>): WeighedFinding {
     remediation: null,
     code: null,
     decisive: effect === 'deny',
+    waivedBy: null,
     ...more,
   };
 }
