@@ -14,6 +14,8 @@ import type { RecordKeeper } from './domain/record.ts';
 import type { Keychain } from './domain/registry.ts';
 import type { Resolver } from './domain/resolved.ts';
 import { createGatherer } from './evidence/gather.ts';
+import { openExceptions } from './exceptionSources.ts';
+import type { ExceptionRoom } from './exceptions/index.ts';
 import { createContentReader } from './images/content.ts';
 import { createResolver } from './images/resolve.ts';
 import { createPolicies, findOpa, type PolicyRoom } from './policy/index.ts';
@@ -51,6 +53,7 @@ export interface Core {
   readonly signers: readonly Signer[];
   readonly sources: readonly EvidenceSource[];
   readonly policies: PolicyRoom;
+  readonly exceptions: ExceptionRoom;
   close(): Promise<void>;
 }
 
@@ -87,6 +90,9 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
   if (!policies.ok) return giveUp(policies.fault);
   undo.push(() => policies.value.close());
 
+  const exceptions = await openExceptions(config, { log: parts.log });
+  undo.push(() => exceptions.close());
+
   const sources: readonly EvidenceSource[] = [...signers.value, ...scans.value.sources];
   const { evidence } = settings;
   const resolver = createResolver(registry.value, mirrors.value, facts, evidence, registry.value);
@@ -97,7 +103,7 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
     gatherer,
     policies: policies.value,
     rules: { faults: new Map(faultEffects(settings)), revoked: new Set(settings.revoked.digests) },
-    exceptions: { inForce: () => [] },
+    exceptions,
     modes: createModes(settings.mode),
     keeper: parts.keeper,
     recordRequired: settings.audit.required,
@@ -113,7 +119,7 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
   const close = async (): Promise<void> => {
     for (const end of undo.toReversed()) await end();
   };
-  return good({ config, line, resolver, gatherer, signers: signers.value, sources, policies: policies.value, close });
+  return good({ config, line, resolver, gatherer, signers: signers.value, sources, policies: policies.value, exceptions, close });
 }
 
 /** Facts of the registries that this configuration lists, as it lists them: a registry that is struck off the list is forgotten with its facts. */

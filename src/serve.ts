@@ -8,6 +8,7 @@ import { connectCluster } from './cluster/client.ts';
 import { formatConfigFault, type LoadedConfig, watchConfig } from './config/index.ts';
 import { buildCore, type Core, type CoreParts } from './core.ts';
 import { deadlineIn } from './domain/deadline.ts';
+import { describeException } from './domain/exception.ts';
 import { type FaultCode, good, type Outcome, publicFault } from './domain/fault.ts';
 import type { Log } from './domain/log.ts';
 import { safeText } from './domain/text.ts';
@@ -108,6 +109,7 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     policyCheck(current.core()),
     current.configCheck(),
     auditCheck(audit.value.status(), settings.audit.required),
+    ...exceptionChecks(current.core()),
     ...storeChecks(opened.value),
     ...(surroundings.value?.checks(current.core().config.settings.platforms === null) ?? []),
   ];
@@ -122,6 +124,7 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     const { bytes, queue: length } = audit.value.status();
     metrics.auditQueue(length);
     metrics.auditBytes(bytes);
+    countExceptions(metrics, current.core());
   }, 1_000);
   queue.unref();
 
@@ -266,6 +269,24 @@ function policyCheck({ policies }: Core): ReadinessCheck {
   };
 }
 
+/** Never a reason not to be ready: without exceptions, all that policies deny is denied. */
+function exceptionChecks({ config, exceptions }: Core): ReadinessCheck[] {
+  if (config.settings.exceptions === null) return [];
+  const { counts, voids, unacknowledged, stale } = exceptions.status(Date.now());
+  const parts = [
+    `${counts.inForce} in force, ${counts.pending} not approved, ${counts.void} void`,
+    ...(unacknowledged.length === 0 ? [] : [`not acknowledged: ${unacknowledged.map(describeException).join(', ')}`]),
+    ...voids.map(({ label, reason }) => `${label} is void: ${reason}`),
+    ...(stale === null ? [] : [`as last known: ${stale}`]),
+  ];
+  return [{ name: 'exceptions', ready: true, reason: safeText(parts.join('; '), 4_000) }];
+}
+
+function countExceptions(metrics: Metrics, { exceptions }: Core): void {
+  const { counts, ending, breakglass, unacknowledged, stale } = exceptions.status(Date.now());
+  metrics.exceptions({ counts, ending: ending.length, breakglass, unacknowledged: unacknowledged.length, stale: stale !== null });
+}
+
 /** Of what the records may take, from where on it is said that older ones go. */
 const nearlyFull = 0.9;
 
@@ -280,5 +301,6 @@ function count(metrics: Metrics, event: LineEvent): void {
   const decision = event.outcome === 'allow' || event.outcome === 'deny' ? event.outcome : 'none';
   metrics.answered(event.route, decision, event.mode ?? 'none', event.request.operation);
   for (const [stage, milliseconds] of Object.entries(event.timings)) metrics.stage(stage, milliseconds / 1000);
+  for (const { spec } of event.exceptions) metrics.exceptionUsed(spec.breakglass ? 'breakglass' : 'exception');
   for (const { evidence } of event.images) for (const { code } of evidence.faults) metrics.fault(code);
 }

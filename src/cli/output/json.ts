@@ -1,3 +1,4 @@
+import type { WeighedFinding } from '../../domain/decision.ts';
 import type { CheckedObject, CheckReport } from '../judge.ts';
 import { countResults } from '../judge.ts';
 
@@ -23,6 +24,12 @@ export function checkJson(report: CheckReport): string {
     unknown: report.unknown.map(({ file, position, kind }) => ({ file, ...position, kind })),
     faults: report.faults,
   });
+}
+
+function waivedJson({ waivedBy }: WeighedFinding): object | null {
+  if (waivedBy === null) return null;
+  const { kind, namespace, name, expires, spec, file } = waivedBy;
+  return { kind, namespace, name, breakglass: spec.breakglass, expires: new Date(expires).toISOString(), reason: spec.reason, file };
 }
 
 function objectJson({ object, request, checked, result, unseen }: CheckedObject): object {
@@ -51,6 +58,6 @@ function objectJson({ object, request, checked, result, unseen }: CheckedObject)
       rejected: image.evidence.rejected,
       faults: image.evidence.faults,
     })),
-    findings: checked?.findings ?? [],
+    findings: (checked?.findings ?? []).map((finding) => ({ ...finding, waivedBy: waivedJson(finding) })),
   };
 }

@@ -43,7 +43,8 @@ const cases: readonly Case[] = [
   ['two kinds of certificate', 'server:\n  tls: { selfSigned: {}, certFile: a.pem, keyFile: b.pem }', 4, 'server.tls', /must have one of/],
   ['the console', 'server:\n  console: 127.0.0.1:8080', 4, 'server.console', /this version has no console/],
   ['candidate policies', 'policy:\n  candidate: next', 4, 'policy.candidate', /this version has no candidate/],
-  ['exceptions', 'exceptions: { directory: x }', 3, 'exceptions', /this version has no exceptions/],
+  ['exceptions of nowhere', 'exceptions: {}', 3, 'exceptions', /must have a directory, a seal, or both/],
+  ['two keys of a seal', 'exceptions:\n  seal: { keyFile: a, secret: { namespace: a, name: b } }', 4, 'exceptions.seal', /must have one of keyFile and secret/],
   [
     'a mistyped kind of signer',
     'signers:\n  - { name: ci, images: [ghcr.io/a/**],\n      kind: cosign-keyles }',
