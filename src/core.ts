@@ -3,6 +3,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { createLine } from './admission/admit.ts';
 import type { Line, LineEvent } from './admission/line.ts';
 import { createModes } from './admission/mode.ts';
+import type { ClusterApi } from './cluster/api.ts';
 import type { LoadedConfig, Settings } from './config/index.ts';
 import { type CredentialKind, createKeychain, credentialKinds, type KeychainEntry } from './credentials/index.ts';
 import type { EvidenceSource, Gatherer } from './domain/evidence.ts';
@@ -14,12 +15,11 @@ import type { RecordKeeper } from './domain/record.ts';
 import type { Keychain } from './domain/registry.ts';
 import type { Resolver } from './domain/resolved.ts';
 import { createGatherer } from './evidence/gather.ts';
-import { openExceptions } from './exceptionSources.ts';
-import type { ExceptionRoom } from './exceptions/index.ts';
+import { type OpenedExceptions, openExceptions } from './exceptionSources.ts';
 import { createContentReader } from './images/content.ts';
 import { createResolver } from './images/resolve.ts';
 import { createPolicies, findOpa, type PolicyRoom } from './policy/index.ts';
-import { type ConnectPullSecrets, openPullRights } from './pullRights.ts';
+import { openPullRights } from './pullRights.ts';
 import { type BreakerEvent, createOutbound, createRegistry, type RegistryClient, type RequestEvent } from './registry/index.ts';
 import { createScans } from './scanSources.ts';
 import { createLayouts, createProving, createTrustRoots, type Signer, type SignerKind, type SignerParts, signerKinds } from './signatures/index.ts';
@@ -31,7 +31,7 @@ export interface CoreParts {
   readonly keeper: RecordKeeper;
   readonly newId: () => string;
   /** How to reach the cluster that Pods are judged for; at the desk there is none. */
-  readonly cluster?: ConnectPullSecrets;
+  readonly cluster?: (config: LoadedConfig) => Promise<Outcome<ClusterApi>>;
   /** What is around the Pods that are judged; at the desk nothing is known of it. */
   readonly surroundings?: Surroundings;
   readonly onLine?: (event: LineEvent) => void;
@@ -53,7 +53,7 @@ export interface Core {
   readonly signers: readonly Signer[];
   readonly sources: readonly EvidenceSource[];
   readonly policies: PolicyRoom;
-  readonly exceptions: ExceptionRoom;
+  readonly exceptions: OpenedExceptions;
   close(): Promise<void>;
 }
 
@@ -90,8 +90,9 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
   if (!policies.ok) return giveUp(policies.fault);
   undo.push(() => policies.value.close());
 
-  const exceptions = await openExceptions(config, { log: parts.log });
-  undo.push(() => exceptions.close());
+  const exceptions = await openExceptions(config, { connect: parts.cluster ?? null, log: parts.log });
+  if (!exceptions.ok) return giveUp(exceptions.fault);
+  undo.push(() => exceptions.value.close());
 
   const sources: readonly EvidenceSource[] = [...signers.value, ...scans.value.sources];
   const { evidence } = settings;
@@ -103,7 +104,7 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
     gatherer,
     policies: policies.value,
     rules: { faults: new Map(faultEffects(settings)), revoked: new Set(settings.revoked.digests) },
-    exceptions,
+    exceptions: exceptions.value.room,
     modes: createModes(settings.mode),
     keeper: parts.keeper,
     recordRequired: settings.audit.required,
@@ -119,7 +120,7 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
   const close = async (): Promise<void> => {
     for (const end of undo.toReversed()) await end();
   };
-  return good({ config, line, resolver, gatherer, signers: signers.value, sources, policies: policies.value, exceptions, close });
+  return good({ config, line, resolver, gatherer, signers: signers.value, sources, policies: policies.value, exceptions: exceptions.value, close });
 }
 
 /** Facts of the registries that this configuration lists, as it lists them: a registry that is struck off the list is forgotten with its facts. */

@@ -172,7 +172,7 @@ function margin(timeout: number): number {
 function createHandler(core: () => Core, log: Log, metrics: Metrics): Handle {
   return async (route, body, timeout) => {
     const decoded = decodeReview(body);
-    const { line, config } = core();
+    const { line, config, exceptions } = core();
     if (!decoded.ok) {
       const { code, message } = publicFault(decoded.fault);
       metrics.fault(code);
@@ -190,6 +190,11 @@ function createHandler(core: () => Core, log: Log, metrics: Metrics): Handle {
     }
     const longest = config.settings.server.deadline;
     const deadline = deadlineIn(timeout === null ? longest : Math.min(longest, timeout - margin(timeout)), Date.now());
+    if (route === 'exceptions') {
+      const answer = await exceptions.review.review(decoded.request, deadline.signal);
+      metrics.answered(route, answer.allowed ? 'allow' : 'deny', 'none', decoded.request.operation);
+      return { status: 200, body: encodeReview(answer) };
+    }
     return { status: 200, body: encodeReview(await line[route](decoded.request, deadline)) };
   };
 }
@@ -272,7 +277,7 @@ function policyCheck({ policies }: Core): ReadinessCheck {
 /** Never a reason not to be ready: without exceptions, all that policies deny is denied. */
 function exceptionChecks({ config, exceptions }: Core): ReadinessCheck[] {
   if (config.settings.exceptions === null) return [];
-  const { counts, voids, unacknowledged, stale } = exceptions.status(Date.now());
+  const { counts, voids, unacknowledged, stale } = exceptions.room.status(Date.now());
   const parts = [
     `${counts.inForce} in force, ${counts.pending} not approved, ${counts.void} void`,
     ...(unacknowledged.length === 0 ? [] : [`not acknowledged: ${unacknowledged.map(describeException).join(', ')}`]),
@@ -283,7 +288,7 @@ function exceptionChecks({ config, exceptions }: Core): ReadinessCheck[] {
 }
 
 function countExceptions(metrics: Metrics, { exceptions }: Core): void {
-  const { counts, ending, breakglass, unacknowledged, stale } = exceptions.status(Date.now());
+  const { counts, ending, breakglass, unacknowledged, stale } = exceptions.room.status(Date.now());
   metrics.exceptions({ counts, ending: ending.length, breakglass, unacknowledged: unacknowledged.length, stale: stale !== null });
 }
 
