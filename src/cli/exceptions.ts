@@ -1,0 +1,193 @@
+import { type Command, Option } from 'commander';
+import { connectPersonally, type ExceptionObjects } from '../cluster/exceptionObjects.ts';
+import type { ExceptionKind } from '../domain/exception.ts';
+import type { Outcome } from '../domain/fault.ts';
+import { safeText } from '../domain/text.ts';
+import { acknowledgeAnnotation, approveAnnotation, checkException, kindOf, type SeenException, seeException } from '../exceptions/index.ts';
+import { complain, exitCodes, type Io, painter, printLine } from './io.ts';
+import { readManifests } from './manifests.ts';
+import { exceptionBlock, exceptionTable } from './output/exceptions.ts';
+import { safeJson } from './output/json.ts';
+import { manifestFaultText } from './output/text.ts';
+import { type AddCommand, examples, type Session } from './session.ts';
+
+/** Whose cluster, and which namespace in it. */
+export interface ClusterOptions {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly namespace?: string;
+}
+
+/** Milliseconds that the cluster may take for an answer. */
+export const answerTime = 20_000;
+
+export function addClusterOptions(command: Command): Command {
+  return command
+    .addOption(new Option('-n, --namespace <name>', "namespace; else the context's"))
+    .addOption(new Option('--kubeconfig <file>', 'kubeconfig; else $KUBECONFIG, ~/.kube/config'))
+    .addOption(new Option('--context <name>', 'context of the kubeconfig; else the current one'));
+}
+
+/** Connects as the person at the desk, or says why not. */
+export async function connectFor(io: Io, { kubeconfig, context }: ClusterOptions): Promise<ExceptionObjects | null> {
+  const connected = await connectPersonally({ kubeconfig: kubeconfig ?? null, context: context ?? null, env: io.env });
+  if (connected.ok) return connected.value;
+  complain(io, connected.fault);
+  return null;
+}
+
+/** `tidewaiter exceptions list|check|approve|acknowledge` */
+export const addExceptions: AddCommand = (program, session) => {
+  const group = program
+    .command('exceptions')
+    .summary('what is admitted in spite of a policy, by whom and until when')
+    .description('Lists, checks, approves and acknowledges the exceptions of a cluster, with the rights of whoever asks.');
+  addClusterOptions(group.command('list').summary('list exceptions').description('Lists exceptions: how they stand, whose they are, and when they end.'))
+    .addOption(new Option('-A, --all-namespaces', 'of all namespaces, and the cluster-wide ones'))
+    .addOption(new Option('-o, --output <form>', 'how to write it').choices(['text', 'json']).default('text'))
+    .addHelpText(
+      'after',
+      `${examples(['tidewaiter exceptions list -n shop', 'those of a namespace'], ['tidewaiter exceptions list -A', 'all there are'])}\nWhether a seal is genuine is known to the webhook alone: see the detail of its /readyz.\nExit code: 0; 1 one is void, or a breakglass is not acknowledged; 2 could not look.\n`,
+    )
+    .action(session.does((options: ListOptions) => list(session, options)));
+  group
+    .command('check')
+    .summary('check manifests of exceptions')
+    .description('Says whether manifests of exceptions would be taken, without a cluster.')
+    .argument('<files...>', 'manifests in YAML or JSON, or - for standard input')
+    .addHelpText(
+      'after',
+      `${examples(['tidewaiter exceptions check exceptions/*.yaml', 'before they are committed'])}\nExit code: 0 good, 1 something is wrong, 2 a file can not be read, or holds no exception.\n`,
+    )
+    .action(session.does((files: readonly string[]) => check(session, files)));
+  for (const act of ['approve', 'acknowledge'] as const) {
+    addClusterOptions(group.command(act).summary(acts[act].summary).description(acts[act].description))
+      .argument('<name>', 'the exception')
+      .addOption(new Option('--cluster-wide', 'it is a ClusterImageException'))
+      .addOption(new Option('--revision <sha256>', 'what was read; without it, it is shown and has to be confirmed'))
+      .addOption(new Option('-y, --yes', 'do not ask'))
+      .addHelpText(
+        'after',
+        `${examples([`tidewaiter exceptions ${act} web -n shop`, 'shows it, asks, and does it'])}\nExit code: 0 done, 1 refused or declined, 2 could not be asked.\n`,
+      )
+      .action(session.does((name: string, options: ActOptions) => actOn(session, act, name, options)));
+  }
+};
+
+const acts = {
+  approve: {
+    summary: 'approve an exception as it is now',
+    description: 'Shows an exception that somebody else wrote, and approves it as it is now. Any change of it takes the approval back.',
+    annotation: approveAnnotation,
+    done: 'approved',
+  },
+  acknowledge: {
+    summary: 'take note of a breakglass',
+    description: 'Shows a breakglass of somebody else, and takes note of it: from then on it can be removed.',
+    annotation: acknowledgeAnnotation,
+    done: 'acknowledged',
+  },
+} as const;
+
+interface ListOptions extends ClusterOptions {
+  readonly allNamespaces?: true;
+  readonly output: 'text' | 'json';
+}
+
+interface ActOptions extends ClusterOptions {
+  readonly clusterWide?: true;
+  readonly revision?: string;
+  readonly yes?: true;
+}
+
+async function list({ io }: Session, options: ListOptions): Promise<number> {
+  const objects = await connectFor(io, options);
+  if (objects === null) return exitCodes.unable;
+  const namespace = options.allNamespaces === true ? null : (options.namespace ?? objects.namespace);
+  const listed = await objects.list(namespace, AbortSignal.timeout(answerTime));
+  if (!listed.ok) {
+    complain(io, listed.fault);
+    return exitCodes.unable;
+  }
+  const seen = listed.value.map((object) => seeException(object, Date.now()));
+  if (options.output === 'json') printLine(io.stdout, safeJson({ version: 1, exceptions: seen }));
+  else
+    printLine(
+      io.stdout,
+      seen.length === 0
+        ? `There are no exceptions${namespace === null ? '' : ` in the namespace ${safeText(namespace, 63)}`}.`
+        : exceptionTable(seen, painter(io), Date.now()),
+    );
+  return seen.some((each) => each.standing === 'void' || isOpen(each)) ? exitCodes.wrong : exitCodes.good;
+}
+
+/** A breakglass that nobody has taken note of. */
+function isOpen({ spec, status }: SeenException): boolean {
+  return spec?.breakglass === true && status !== null && status.acknowledgedBy === null;
+}
+
+async function check({ io }: Session, files: readonly string[]): Promise<number> {
+  const manifests = await readManifests(files, io);
+  for (const fault of manifests.faults) complain(io, manifestFaultText(fault));
+  const exceptions = manifests.objects.filter(({ value }) => kindOf(value) !== null);
+  let wrong = 0;
+  for (const { file, position, value } of exceptions) {
+    const { label, fault, spec } = checkException(value);
+    const place = `${safeText(file)}:${position.line}`;
+    if (fault !== null) wrong += 1;
+    printLine(
+      io.stdout,
+      fault === null
+        ? `${place}: ${label} is good: ${spec?.breakglass === true ? 'a breakglass' : 'it counts once somebody else has approved it'}, until ${spec?.expires ?? ''}`
+        : `${place}: ${label}: ${fault}`,
+    );
+  }
+  if (exceptions.length === 0 && manifests.faults.length === 0) complain(io, 'there is no exception in it');
+  if (exceptions.length === 0 || manifests.faults.length > 0) return exitCodes.unable;
+  return wrong > 0 ? exitCodes.wrong : exitCodes.good;
+}
+
+async function actOn({ io }: Session, act: keyof typeof acts, name: string, options: ActOptions): Promise<number> {
+  const objects = await connectFor(io, options);
+  if (objects === null) return exitCodes.unable;
+  const kind: ExceptionKind = options.clusterWide === true ? 'ClusterImageException' : 'ImageException';
+  const namespace = options.namespace ?? objects.namespace;
+  const read = await objects.read(kind, namespace, name, AbortSignal.timeout(answerTime));
+  if (!read.ok) {
+    complain(io, read.fault);
+    return exitCodes.unable;
+  }
+  const seen = seeException(read.value, Date.now());
+  printLine(io.stdout, exceptionBlock(seen, painter(io)));
+  if (seen.revision === null) return exitCodes.wrong;
+  if (options.revision !== undefined && options.revision !== seen.revision) {
+    complain(io, `it was changed since: its revision is ${seen.revision} by now`);
+    return exitCodes.wrong;
+  }
+  if (options.revision === undefined && options.yes !== true && !(await confirm(io, `${act === 'approve' ? 'Approve' : 'Acknowledge'} it?`))) {
+    complain(io, `nothing was ${acts[act].done}`);
+    return exitCodes.wrong;
+  }
+  const done: Outcome<unknown> = await objects.annotate(kind, namespace, name, [acts[act].annotation, seen.revision], AbortSignal.timeout(answerTime));
+  if (!done.ok) {
+    complain(io, done.fault);
+    return exitCodes.wrong;
+  }
+  printLine(io.stdout, `${seen.label} is ${acts[act].done}.`);
+  return exitCodes.good;
+}
+
+/** A yes on a terminal; elsewhere nobody is there to say it. */
+async function confirm(io: Io, question: string): Promise<boolean> {
+  if (io.stdout.isTTY !== true) {
+    complain(io, 'nobody is there to be asked: give --yes, or --revision with what was read');
+    return false;
+  }
+  io.stdout.write(`${question} [y/N] `);
+  let typed = '';
+  for await (const chunk of io.stdin) {
+    typed += String(chunk);
+    if (typed.includes('\n') || typed.length > 100) break;
+  }
+  return /^y(es)?\s*$/i.test(typed.split('\n')[0] ?? '');
+}
