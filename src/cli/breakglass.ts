@@ -3,7 +3,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../config/duration.ts';
 import { property } from '../domain/json.ts';
 import { safeText } from '../domain/text.ts';
-import { addClusterOptions, answerTime, type ClusterOptions, connectFor } from './exceptions.ts';
+import { addClusterOptions, answerTime, type ClusterOptions, connectFor, sayRefused } from './exceptions.ts';
 import { complain, exitCodes, printLine } from './io.ts';
 import { type AddCommand, examples, type Session } from './session.ts';
 
@@ -66,10 +66,7 @@ async function breakGlass({ io }: Session, { reason, image, ...options }: Breakg
   const spec = { breakglass: true, reason, expires, ...(image.length === 0 ? {} : { images: image }) };
   const object = { apiVersion: 'tidewaiter.dev/v1', kind: 'ImageException', metadata: { name, namespace }, spec };
   const made = await objects.create('ImageException', namespace, object, AbortSignal.timeout(answerTime));
-  if (!made.ok) {
-    complain(io, made.fault);
-    return made.fault.code === 'INTERNAL' ? exitCodes.unable : exitCodes.wrong;
-  }
+  if (!made.ok) return sayRefused(io, made.fault);
   if (property(property(made.value, 'status'), 'seal') === undefined) {
     complain(io, 'it was made, but the webhook did not seal it, so it has no effect: apply manifests/ again');
     return exitCodes.wrong;
@@ -93,10 +90,7 @@ async function endNow({ io }: Session, options: BreakglassOptions, name: string)
   if (objects === null) return exitCodes.unable;
   const namespace = options.namespace ?? objects.namespace;
   const ended = await objects.end('ImageException', namespace, name, new Date().toISOString(), AbortSignal.timeout(answerTime));
-  if (ended.ok) {
-    printLine(io.stdout, `The breakglass ${safeText(name, 253)} has ended.`);
-    return exitCodes.good;
-  }
-  complain(io, ended.fault);
-  return ended.fault.code === 'INTERNAL' ? exitCodes.unable : exitCodes.wrong;
+  if (!ended.ok) return sayRefused(io, ended.fault);
+  printLine(io.stdout, `The breakglass ${safeText(name, 253)} has ended.`);
+  return exitCodes.good;
 }

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { connectPersonally, type ExceptionObjects } from '../cluster/exceptionObjects.ts';
 import type { ExceptionKind } from '../domain/exception.ts';
-import type { Outcome } from '../domain/fault.ts';
+import type { Fault, Outcome } from '../domain/fault.ts';
 import { safeText } from '../domain/text.ts';
 import { acknowledgeAnnotation, approveAnnotation, checkException, kindOf, type SeenException, seeException } from '../exceptions/index.ts';
 import { complain, exitCodes, type Io, painter, printLine } from './io.ts';
@@ -169,12 +169,15 @@ async function actOn({ io }: Session, act: keyof typeof acts, name: string, opti
     return exitCodes.wrong;
   }
   const done: Outcome<unknown> = await objects.annotate(kind, namespace, name, [acts[act].annotation, seen.revision], AbortSignal.timeout(answerTime));
-  if (!done.ok) {
-    complain(io, done.fault);
-    return exitCodes.wrong;
-  }
+  if (!done.ok) return sayRefused(io, done.fault);
   printLine(io.stdout, `${seen.label} is ${acts[act].done}.`);
   return exitCodes.good;
+}
+
+/** What the API server would not do, in its words or the webhook's; exit code 2 where it could not be asked. */
+export function sayRefused(io: Io, { code, message }: Fault): number {
+  complain(io, message);
+  return code === 'EXCEPTION_INVALID' ? exitCodes.wrong : exitCodes.unable;
 }
 
 /** A yes on a terminal; elsewhere nobody is there to say it. */

@@ -13,7 +13,7 @@ export interface PersonalAccess {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Exceptions of a cluster, with the rights of whoever asks. Faults: CONFIG_INVALID where the API server says no, with its reason; INTERNAL. */
+/** Exceptions of a cluster, with the rights of whoever asks. Faults: EXCEPTION_INVALID where the API server says no, with its reason; INTERNAL. */
 export interface ExceptionObjects {
   /** Of the context; `default` where it names none. */
   readonly namespace: string;
@@ -80,8 +80,7 @@ function exceptionObjects(library: Library, config: KubeConfig): ExceptionObject
           `the Kubernetes API could not be asked to ${what}: ${signal.aborted ? 'no answer in time' : `it can’t be reached${networkCode(error)}`}`,
         );
       }
-      const said = saidBy(error.body);
-      return bad('CONFIG_INVALID', `the Kubernetes API refused to ${what}: ${said === null ? `HTTP ${error.code}` : safeText(said, 2500)}`);
+      return bad('EXCEPTION_INVALID', `refused to ${what}: ${safeText(saidBy(error.body) ?? `HTTP ${error.code}`, 2500)}`);
     }
   };
   const listOf = async (kind: ExceptionKind, namespace: string | null, signal: AbortSignal): Promise<Outcome<readonly unknown[]>> => {
@@ -117,7 +116,7 @@ function exceptionObjects(library: Library, config: KubeConfig): ExceptionObject
         return kind === 'ImageException' ? objects.getNamespacedCustomObject({ ...at, namespace }, options) : objects.getClusterCustomObject(at, options);
       }),
     annotate: (kind, namespace, name, [key, value], signal) =>
-      change(kind, namespace, name, { metadata: { annotations: { [key]: value } } }, 'annotate', signal),
+      change(kind, namespace, name, { metadata: { annotations: { [key]: value } } }, key.slice(key.indexOf('/') + 1), signal),
     end: (kind, namespace, name, expires, signal) => change(kind, namespace, name, { spec: { expires } }, 'change', signal),
     create: (kind, namespace, object, signal) =>
       call(`create the ${kind}`, signal, (options): Promise<unknown> => {
@@ -127,11 +126,11 @@ function exceptionObjects(library: Library, config: KubeConfig): ExceptionObject
   };
 }
 
-/** The message of a Status: the API server's, or our webhook's through it. */
+/** The message of a Status: our webhook's, or the API server's own. */
 function saidBy(body: unknown): string | null {
-  if (typeof body !== 'string') return text(property(body, 'message'));
   try {
-    return text(property(JSON.parse(body), 'message'));
+    const said = text(property(typeof body === 'string' ? JSON.parse(body) : body, 'message'));
+    return said === null ? null : (/denied the request: image exceptions: (.*)$/s.exec(said)?.[1] ?? said);
   } catch {
     return null;
   }

@@ -122,7 +122,9 @@ function withoutIdentity(request: AdmissionRequest): unknown {
 function statusOf({ identity, revision, spec }: ReadException, stamps: ExceptionStamps, creates: boolean, key: Uint8Array): JsonObject {
   const state = spec.breakglass ? 'Breakglass' : stamps.approvedBy === null ? 'Pending' : 'Approved';
   const seal = makeSeal(key, sealText(creates ? { ...identity, uid: null } : identity, revision, stamps));
-  return { state, revision, ...stamps, seal };
+  // What is not there is left out: kubectl would show a null as a value.
+  const given = Object.entries(stamps).filter((entry): entry is [string, string] => entry[1] !== null);
+  return { state, revision, ...Object.fromEntries(given), seal };
 }
 
 /** The status as it was, whatever this request has in its place; and no annotation that asked for something. */

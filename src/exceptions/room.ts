@@ -29,7 +29,8 @@ const mostShown = 10;
 /** Brings the sources together. What is void, and what comes near its end, is logged once. */
 export function createExceptionRoom(sources: readonly ExceptionSource[], log: Pick<Log, 'warn' | 'info'>): ExceptionRoom {
   let held: readonly Held[] = [];
-  let stale: string | null = null;
+  /** Of each source, when it was last looked at. */
+  let stale: readonly (string | null)[] = [];
   let everywhere: readonly CompiledException[] = [];
   let byNamespace: ReadonlyMap<string, readonly CompiledException[]> = new Map();
   let counts = new Map<string, number>();
@@ -44,7 +45,7 @@ export function createExceptionRoom(sources: readonly ExceptionSource[], log: Pi
   };
   const rebuild = (): void => {
     held = sources.flatMap((source) => source.held);
-    stale = sources.map((source) => source.stale).find((reason) => reason !== null) ?? null;
+    stale = sources.map((source) => source.stale);
     const compiled = sources.flatMap((source) =>
       source.held.flatMap((each) => (each.state === 'usable' ? [compileException({ ...each.exception, stale: source.stale !== null })] : [])),
     );
@@ -70,16 +71,22 @@ export function createExceptionRoom(sources: readonly ExceptionSource[], log: Pi
       }
     }
   };
+  /** A source does not tell when it can't be looked at any more. */
+  const refresh = (): void => {
+    if (sources.some((source, i) => source.stale !== stale[i])) rebuild();
+  };
   for (const source of sources) source.onChange(rebuild);
   rebuild();
 
   return {
     inForce(namespace, now) {
+      refresh();
       const own = byNamespace.get(namespace);
       if (own === undefined && everywhere.length === 0) return none;
       return [...(own ?? []), ...everywhere].filter((each) => isInForce(each.exception, now) && each.appliesIn(namespace));
     },
     status(now) {
+      refresh();
       const all: Record<Standing, number> = { inForce: 0, upcoming: 0, expired: 0, pending: 0, void: 0 };
       const ending: Exception[] = [];
       const unacknowledged: Exception[] = [];
@@ -98,7 +105,7 @@ export function createExceptionRoom(sources: readonly ExceptionSource[], log: Pi
         tellOnce(`ends ${each.label} ${exception.expires}`, () => log.warn(fields, 'an exception ends soon'));
       }
       const voids = held.flatMap((each) => (each.state === 'void' ? [{ label: each.label, reason: each.reason }] : [])).slice(0, mostShown);
-      return { counts: all, voids, unacknowledged, ending, breakglass, stale };
+      return { counts: all, voids, unacknowledged, ending, breakglass, stale: stale.find((reason) => reason !== null) ?? null };
     },
     countIn: (namespace) => counts.get(namespace) ?? 0,
     close() {
