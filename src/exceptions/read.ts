@@ -69,7 +69,7 @@ function readSpec(kind: ExceptionKind, spec: unknown): Outcome<ExceptionSpec> {
   return parsed.success ? good({ ...parsed.data, namespaces: [] }) : bad('EXCEPTION_INVALID', issuesOf(parsed.error, 'spec'));
 }
 
-export function revisionOf(spec: ExceptionSpec): string {
+function revisionOf(spec: ExceptionSpec): string {
   return createHash('sha256').update(specText(spec)).digest('hex');
 }
 

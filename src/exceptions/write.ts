@@ -147,7 +147,7 @@ function isMachine(user: string): boolean {
 }
 
 /** Whether two names may be one person's: case and compatible characters are no difference that four eyes could rest on. */
-export function isSamePerson(a: string, b: string): boolean {
+function isSamePerson(a: string, b: string): boolean {
   const plain = (name: string): string => name.normalize('NFKC').toLowerCase().trim();
   return plain(a) === plain(b);
 }
