@@ -26,9 +26,21 @@ describe('wrong usage is exit code 2, said on stderr alone:', () => {
 
 describe('help', () => {
   it.each(
-    [[], ['serve'], ['check'], ['verify'], ['policy', 'check'], ['policy', 'test'], ['policy', 'build'], ['config', 'check'], ['config', 'schema']].map(
-      (command) => [command.join(' '), command],
-    ),
+    [
+      [],
+      ['serve'],
+      ['check'],
+      ['verify'],
+      ['policy', 'check'],
+      ['policy', 'test'],
+      ['policy', 'build'],
+      ['exceptions', 'list'],
+      ['exceptions', 'check'],
+      ['exceptions', 'approve'],
+      ['breakglass'],
+      ['config', 'check'],
+      ['config', 'schema'],
+    ].map((command) => [command.join(' '), command]),
   )('of "%s" goes to stdout, and teaches by example', async (_name, command) => {
     const { code, out, err } = await desk.run([...command, '--help']);
     expect({ code, err }).toEqual({ code: 0, err: '' });
@@ -38,7 +50,7 @@ describe('help', () => {
 
   it('lists every command, and what exit codes mean', async () => {
     const { out } = await desk.run(['--help']);
-    for (const word of ['serve', 'check', 'verify', 'policy', 'config', 'Exit codes']) expect(out).toContain(word);
+    for (const word of ['serve', 'check', 'verify', 'policy', 'exceptions', 'breakglass', 'config', 'Exit codes']) expect(out).toContain(word);
   });
 
   it('is not needed to learn the version', async () => {
