@@ -4,7 +4,7 @@ import { createModes } from '../admission/mode.ts';
 import type { Position } from '../config/yaml.ts';
 import type { AdmissionRequest, Mode } from '../domain/admission.ts';
 import type { WeighedFinding } from '../domain/decision.ts';
-import { describeException } from '../domain/exception.ts';
+import { describeException, type Exception } from '../domain/exception.ts';
 import { good, type Outcome } from '../domain/fault.ts';
 import { parseReference } from '../domain/image.ts';
 import { property, text } from '../domain/json.ts';
@@ -139,7 +139,12 @@ export function whyUnknown({ kind }: ManifestObject): string {
 
 /** By what a finding is dropped, and until when; null when it counts. */
 export function describeWaiver({ waivedBy }: Pick<WeighedFinding, 'waivedBy'>): string | null {
-  return waivedBy === null ? null : `${describeException(waivedBy)} until ${new Date(waivedBy.expires).toISOString()}: ${safeText(waivedBy.spec.reason)}`;
+  return waivedBy === null ? null : describeUse(waivedBy);
+}
+
+/** An exception that was used: until when it counts, and why it is there. */
+export function describeUse(exception: Exception): string {
+  return `${describeException(exception)} until ${new Date(exception.expires).toISOString()}: ${safeText(exception.spec.reason)}`;
 }
 
 /** Where in the manifest a finding points: at its container's image, else at the object. */

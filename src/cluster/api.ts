@@ -25,7 +25,7 @@ export interface RegisteredWebhook {
 
 /** https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/subject-access-review-v1/ */
 export interface AccessReview {
-  readonly user: { readonly username: string; readonly groups: readonly string[] };
+  readonly user: { readonly username: string; readonly groups: readonly string[]; readonly extra?: Readonly<Record<string, readonly string[]>> };
   readonly verb: string;
   readonly group: string;
   /** Plural. */

@@ -78,12 +78,10 @@ function clusterApi(library: Library, config: KubeConfig): ClusterApi {
 
     reviewAccess: ({ user, verb, group, resource, namespace, name }, signal) =>
       ask<boolean, never>('create a SubjectAccessReview', signal, {}, async (options) => {
+        const extra = Object.fromEntries(Object.entries(user.extra ?? {}).map(([key, values]) => [key, [...values]]));
         const resourceAttributes = { verb, group, resource, name, ...(namespace === '' ? {} : { namespace }) };
-        const body = {
-          apiVersion: 'authorization.k8s.io/v1',
-          kind: 'SubjectAccessReview',
-          spec: { user: user.username, groups: [...user.groups], resourceAttributes },
-        };
+        const spec = { user: user.username, groups: [...user.groups], extra, resourceAttributes };
+        const body = { apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview', spec };
         const { status } = await authorization.createSubjectAccessReview({ body }, options);
         return status?.allowed === true && status.denied !== true;
       }),

@@ -21,7 +21,20 @@ export function suppressCves(images: readonly JudgedImage[], exceptions: readonl
   return { images: shown, used: [...used] };
 }
 
+/** Evidence never changes once it is gathered, and is shared by many requests: so is what exceptions make of it, as long as they stay. */
+const known = new WeakMap<Evidence, { readonly by: readonly Exception[]; readonly used: readonly Exception[]; readonly shown: Evidence }>();
+
 function suppressIn(evidence: Evidence, exceptions: readonly Exception[], used: Set<Exception>): Evidence {
+  const last = known.get(evidence);
+  const same = last !== undefined && last.by.length === exceptions.length && last.by.every((each, i) => each === exceptions[i]);
+  const own = new Set<Exception>();
+  const made = same ? last : { by: exceptions, shown: suppressAll(evidence, exceptions, own), used: [...own] };
+  if (!same) known.set(evidence, made);
+  for (const exception of made.used) used.add(exception);
+  return made.shown;
+}
+
+function suppressAll(evidence: Evidence, exceptions: readonly Exception[], used: Set<Exception>): Evidence {
   const byCve = new Map<string, Exception>();
   for (const exception of exceptions) for (const cve of exception.spec.cves) if (!byCve.has(cve)) byCve.set(cve, exception);
   let changed = false;

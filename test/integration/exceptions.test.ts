@@ -114,6 +114,10 @@ describe('a breakglass in a folder', () => {
     const answer = await ask();
     expect(webhook.records().find(({ id }) => id === answer.auditAnnotations?.['record'])).toMatchObject({ exception: [{ breakglass: true }] });
     expect((await webhook.validate(podWith([`${stage.registry.host}/acme/none:1`]))).allowed).toBe(false);
+    // Of a registry that can't be asked nothing is known but the digest.
+    const unreachable = `registry.invalid/acme/web@sha256:${'0'.repeat(64)}`;
+    expect(await webhook.validate(podWith([unreachable]))).toMatchObject({ allowed: true, warnings: [expect.stringContaining('allowed by breakglass')] });
+    expect((await webhook.validate(podWith(['registry.invalid/acme/web:1']))).allowed).toBe(false);
     await vi.waitFor(async () => expect((await webhook.ops('/metrics')).body).toMatch(/tidewaiter_breakglass_in_force 1/), soon);
     expect(webhook.log()).toContain('a breakglass is there');
   });

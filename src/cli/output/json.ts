@@ -1,4 +1,4 @@
-import type { WeighedFinding } from '../../domain/decision.ts';
+import type { Exception } from '../../domain/exception.ts';
 import type { CheckedObject, CheckReport } from '../judge.ts';
 import { countResults } from '../judge.ts';
 
@@ -26,9 +26,7 @@ export function checkJson(report: CheckReport): string {
   });
 }
 
-function waivedJson({ waivedBy }: WeighedFinding): object | null {
-  if (waivedBy === null) return null;
-  const { kind, namespace, name, expires, spec, file } = waivedBy;
+function exceptionJson({ kind, namespace, name, expires, spec, file }: Exception): object {
   return { kind, namespace, name, breakglass: spec.breakglass, expires: new Date(expires).toISOString(), reason: spec.reason, file };
 }
 
@@ -58,6 +56,7 @@ function objectJson({ object, request, checked, result, unseen }: CheckedObject)
       rejected: image.evidence.rejected,
       faults: image.evidence.faults,
     })),
-    findings: (checked?.findings ?? []).map((finding) => ({ ...finding, waivedBy: waivedJson(finding) })),
+    findings: (checked?.findings ?? []).map((finding) => ({ ...finding, waivedBy: finding.waivedBy === null ? null : exceptionJson(finding.waivedBy) })),
+    exceptions: (checked?.exceptions ?? []).map(exceptionJson),
   };
 }

@@ -2,7 +2,17 @@ import type { WeighedFinding } from '../../domain/decision.ts';
 import { safeText } from '../../domain/text.ts';
 import { describeContainer } from '../../domain/workload.ts';
 import type { Paint } from '../io.ts';
-import { type CheckedObject, type CheckReport, countResults, describeObject, describeWaiver, type Result, whyUnjudged, whyUnknown } from '../judge.ts';
+import {
+  type CheckedObject,
+  type CheckReport,
+  countResults,
+  describeObject,
+  describeUse,
+  describeWaiver,
+  type Result,
+  whyUnjudged,
+  whyUnknown,
+} from '../judge.ts';
 import type { ManifestFault, ManifestObject } from '../manifests.ts';
 
 const heads: Record<Result, { readonly word: string; readonly style: 'red' | 'green' | 'yellow' | 'dim' }> = {
@@ -43,6 +53,11 @@ function objectText(object: CheckedObject, paint: Paint): string[] {
     if (moved && image.pinned) lines.push(`    -> ${safeText(image.admitted, 600)}`);
   }
   for (const finding of checked?.findings ?? []) lines.push(...findingText(finding, paint));
+  for (const exception of checked?.exceptions ?? []) {
+    // Of the others, the findings that they drop say so.
+    if (exception.spec.cves.length > 0)
+      lines.push(`  ${paint('dim', 'not counted')}  ${safeText(exception.spec.cves.join(', '), 500)}, by ${describeUse(exception)}`);
+  }
   const note = noteOf(object);
   if (note !== null) lines.push(`  ${paint('dim', note)}`);
   return lines;
