@@ -14,6 +14,7 @@ import {
   type ExceptionSource,
   type ExceptionTimes,
   type FolderParts,
+  type Held,
   noExceptionReview,
   openClusterExceptions,
   openExceptionFolder,
@@ -68,6 +69,20 @@ export async function openExceptions(config: LoadedConfig, { connect, log }: Exc
       room.close();
     },
   });
+}
+
+/** What the folder of exceptions holds now; null where the configuration names none. */
+export async function readExceptionFolder(config: LoadedConfig): Promise<readonly Held[] | null> {
+  const { exceptions } = config.settings;
+  if (exceptions === null || exceptions.directory === null) return null;
+  const folder = await openExceptionFolder({
+    path: config.resolvePath(exceptions.directory),
+    times: timesOf(exceptions),
+    parse,
+    watch: () => ({ close: () => {} }),
+  });
+  folder.close();
+  return folder.held;
 }
 
 function timesOf({ longest, warnBefore }: ExceptionSettings): ExceptionTimes {

@@ -1,15 +1,17 @@
 import { type Command, Option } from 'commander';
 import { connectPersonally, type ExceptionObjects } from '../cluster/exceptionObjects.ts';
+import { loadConfig } from '../config/index.ts';
 import type { ExceptionKind } from '../domain/exception.ts';
 import type { Fault, Outcome } from '../domain/fault.ts';
 import { safeText } from '../domain/text.ts';
-import { acknowledgeAnnotation, approveAnnotation, checkException, kindOf, type SeenException, seeException } from '../exceptions/index.ts';
-import { complain, exitCodes, type Io, painter, printLine } from './io.ts';
+import { readExceptionFolder } from '../exceptionSources.ts';
+import { acknowledgeAnnotation, approveAnnotation, checkException, kindOf, type SeenException, seeException, seeHeld } from '../exceptions/index.ts';
+import { complain, complainAboutConfig, exitCodes, type Io, painter, printLine } from './io.ts';
 import { readManifests } from './manifests.ts';
 import { exceptionBlock, exceptionTable } from './output/exceptions.ts';
 import { safeJson } from './output/json.ts';
 import { manifestFaultText } from './output/text.ts';
-import { type AddCommand, examples, type Session } from './session.ts';
+import { type AddCommand, configOption, examples, type Session } from './session.ts';
 
 /** Whose cluster, and which namespace in it. */
 export interface ClusterOptions {
@@ -44,10 +46,12 @@ export const addExceptions: AddCommand = (program, session) => {
     .description('Lists, checks, approves and acknowledges the exceptions of a cluster, with the rights of whoever asks.');
   addClusterOptions(group.command('list').summary('list exceptions').description('Lists exceptions: how they stand, whose they are, and when they end.'))
     .addOption(new Option('-A, --all-namespaces', 'of all namespaces, and the cluster-wide ones'))
+    .addOption(new Option('--folder', 'of the folder that the configuration names, and of no cluster'))
+    .addOption(configOption())
     .addOption(new Option('-o, --output <form>', 'how to write it').choices(['text', 'json']).default('text'))
     .addHelpText(
       'after',
-      `${examples(['tidewaiter exceptions list -n shop', 'those of a namespace'], ['tidewaiter exceptions list -A', 'all there are'])}\nWhether a seal is genuine is known to the webhook alone: see the detail of its /readyz.\nExit code: 0; 1 one is void, or a breakglass is not acknowledged; 2 could not look.\n`,
+      `${examples(['tidewaiter exceptions list -n shop', 'those of a namespace'], ['tidewaiter exceptions list -A', 'all there are'], ['tidewaiter exceptions list --folder', 'those of exceptions.directory, without a cluster'])}\nWhether a seal is genuine is known to the webhook alone: see the detail of its /readyz.\nExit code: 0; 1 one is void, or a breakglass is not acknowledged; 2 could not look.\n`,
     )
     .action(session.does((options: ListOptions) => list(session, options)));
   group
@@ -91,6 +95,8 @@ const acts = {
 
 interface ListOptions extends ClusterOptions {
   readonly allNamespaces?: true;
+  readonly folder?: true;
+  readonly config?: string;
   readonly output: 'text' | 'json';
 }
 
@@ -101,24 +107,45 @@ interface ActOptions extends ClusterOptions {
 }
 
 async function list({ io }: Session, options: ListOptions): Promise<number> {
+  const found = options.folder === true ? await listFolder(io, options) : await listCluster(io, options);
+  if (found === null) return exitCodes.unable;
+  const { seen, where } = found;
+  if (options.output === 'json') printLine(io.stdout, safeJson({ version: 1, exceptions: seen }));
+  else printLine(io.stdout, seen.length === 0 ? `There are no exceptions${where}.` : exceptionTable(seen, painter(io), Date.now()));
+  return seen.some((each) => each.standing === 'void' || isOpen(each)) ? exitCodes.wrong : exitCodes.good;
+}
+
+interface FoundExceptions {
+  readonly seen: readonly SeenException[];
+  /** In a sentence that says that there are none. */
+  readonly where: string;
+}
+
+async function listCluster(io: Io, options: ListOptions): Promise<FoundExceptions | null> {
   const objects = await connectFor(io, options);
-  if (objects === null) return exitCodes.unable;
+  if (objects === null) return null;
   const namespace = options.allNamespaces === true ? null : (options.namespace ?? objects.namespace);
   const listed = await objects.list(namespace, AbortSignal.timeout(answerTime));
   if (!listed.ok) {
-    complain(io, listed.fault);
-    return exitCodes.unable;
+    complain(io, listed.fault.message);
+    return null;
   }
-  const seen = listed.value.map((object) => seeException(object, Date.now()));
-  if (options.output === 'json') printLine(io.stdout, safeJson({ version: 1, exceptions: seen }));
-  else
-    printLine(
-      io.stdout,
-      seen.length === 0
-        ? `There are no exceptions${namespace === null ? '' : ` in the namespace ${safeText(namespace, 63)}`}.`
-        : exceptionTable(seen, painter(io), Date.now()),
-    );
-  return seen.some((each) => each.standing === 'void' || isOpen(each)) ? exitCodes.wrong : exitCodes.good;
+  return {
+    seen: listed.value.map((object) => seeException(object, Date.now())),
+    where: namespace === null ? '' : ` in the namespace ${safeText(namespace, 63)}`,
+  };
+}
+
+async function listFolder(io: Io, { config }: ListOptions): Promise<FoundExceptions | null> {
+  const loaded = await loadConfig({ ...(config === undefined ? {} : { file: config }), env: io.env, cwd: io.cwd });
+  if (!loaded.ok) {
+    complainAboutConfig(io, loaded.faults);
+    return null;
+  }
+  const held = await readExceptionFolder(loaded.config);
+  if (held !== null) return { seen: held.map((each) => seeHeld(each, Date.now())), where: ' in the folder' };
+  complain(io, 'the configuration has no exceptions.directory');
+  return null;
 }
 
 /** A breakglass that nobody has taken note of. */

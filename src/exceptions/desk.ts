@@ -1,5 +1,5 @@
 import { type ExceptionSpec, nameException } from '../domain/exception.ts';
-import type { Standing } from './held.ts';
+import { type Held, type Standing, standingOf } from './held.ts';
 import { labelOf, readException } from './read.ts';
 import type { ExceptionStatus } from './schema.ts';
 
@@ -29,6 +29,15 @@ export function seeException(object: unknown, now: number): SeenException {
   if (spec.breakglass) return { ...seen, standing: 'breakglass', reason: null };
   if (status.approvedBy === null) return { ...seen, standing: 'pending', reason: null };
   return { ...seen, standing: spec.starts !== null && Date.parse(spec.starts) > now ? 'upcoming' : 'inForce', reason: null };
+}
+
+/** What a folder holds, as a process that reads it would have it. */
+export function seeHeld(held: Held, now: number): SeenException {
+  const nothing = { label: held.label, namespace: '', name: '', spec: null, revision: null, status: null };
+  if (held.state !== 'usable') return { ...nothing, standing: standingOf(held, now), reason: held.state === 'void' ? held.reason : null };
+  const { spec, revision, namespace, name } = held.exception;
+  const standing = standingOf(held, now);
+  return { ...nothing, namespace, name, spec, revision, standing: spec.breakglass && standing === 'inForce' ? 'breakglass' : standing, reason: null };
 }
 
 /** Why a manifest would be refused, or what it asks for. */

@@ -1,7 +1,7 @@
 export { openClusterExceptions } from './clusterSource.ts';
-export { checkException, type SeenException, seeException } from './desk.ts';
+export { checkException, type SeenException, seeException, seeHeld } from './desk.ts';
 export { type FolderParts, openExceptionFolder } from './folder.ts';
-export type { ExceptionTimes } from './held.ts';
+export type { ExceptionTimes, Held } from './held.ts';
 export { kindOf } from './read.ts';
 export { createExceptionReview, type ExceptionReview, noExceptionReview } from './review.ts';
 export { createExceptionRoom, type ExceptionRoom } from './room.ts';

@@ -17,25 +17,26 @@ export function exceptionTable(all: readonly SeenException[], paint: Paint, now:
   return all
     .map((seen) => {
       const { word, style } = words[seen.standing];
-      const { spec, status } = seen;
+      const { spec } = seen;
       const head = `${paint(style, word.padEnd(width))}  ${paint('bold', seen.label)}`;
       if (spec === null || seen.standing === 'void') return `${head}\n${indent(seen.reason ?? 'it can not be read')}`;
-      const whose = [
-        `by ${safeText(status?.changedBy ?? status?.createdBy ?? 'nobody', 200)}`,
-        ...(status?.approvedBy == null ? [] : [`approved by ${safeText(status.approvedBy, 200)}`]),
-        ...(spec.breakglass
-          ? [status?.acknowledgedBy == null ? paint('red', 'not acknowledged') : `acknowledged by ${safeText(status.acknowledgedBy, 200)}`]
-          : []),
-      ];
       const end = Date.parse(spec.expires) <= now ? 'ended' : 'until';
-      return [
-        head,
-        indent(`${end} ${safeText(spec.expires, 40)}, ${whose.join(', ')}`),
-        indent(waives(seen)),
-        indent(`because ${safeText(spec.reason, 300)}`),
-      ].join('\n');
+      const when = [`${end} ${safeText(spec.expires, 40)}`, ...whoseActs(seen, paint)].join(', ');
+      return [head, indent(when), indent(waives(seen)), indent(`because ${safeText(spec.reason, 300)}`)].join('\n');
     })
     .join('\n');
+}
+
+/** Nobody's, out of a folder: there nobody stamps. */
+function whoseActs({ spec, status }: SeenException, paint: Paint): string[] {
+  if (spec === null || status === null) return [];
+  const { createdBy, changedBy, approvedBy, acknowledgedBy } = status;
+  const acknowledged = acknowledgedBy === null ? paint('red', 'not acknowledged') : `acknowledged by ${safeText(acknowledgedBy, 200)}`;
+  return [
+    `by ${safeText(changedBy ?? createdBy, 200)}`,
+    ...(approvedBy === null ? [] : [`approved by ${safeText(approvedBy, 200)}`]),
+    ...(spec.breakglass ? [acknowledged] : []),
+  ];
 }
 
 function indent(line: string): string {

@@ -36,6 +36,30 @@ describe('exceptions check', () => {
   });
 });
 
+describe('exceptions list --folder', () => {
+  const head = 'apiVersion: tidewaiter.dev/v1\nkind: Configuration\n';
+
+  it('shows how those of the folder stand; exit code 1 when one is void', async () => {
+    await desk.put('tidewaiter.yaml', `${head}exceptions: { directory: exceptions }\n`);
+    const starts = new Date(Date.now() - 60_000).toISOString();
+    const expires = new Date(Date.now() + 60_000).toISOString();
+    await desk.put('exceptions/web.yaml', JSON.stringify(objectOf({ ...spec, starts, expires })));
+    expect(await desk.run(['exceptions', 'list', '--folder'])).toMatchObject({
+      code: 0,
+      out: `IN FORCE  ImageException shop/web\n    until ${expires}\n    waives signed for registry.corp/acme/**\n    because the key is being replaced\n`,
+    });
+    await desk.put('exceptions/late.yaml', JSON.stringify(objectOf({ ...spec, expires }, { name: 'late' })));
+    const { code, out } = await desk.run(['exceptions', 'list', '--folder']);
+    expect(code).toBe(1);
+    expect(out).toContain('VOID      ImageException shop/late\n    spec.starts: an exception in a folder must say from when on it counts');
+  });
+
+  it('says so where there is no folder; exit code 2', async () => {
+    await desk.put('tidewaiter.yaml', head);
+    expect(await desk.run(['exceptions', 'list', '--folder'])).toMatchObject({ code: 2, err: 'tidewaiter: the configuration has no exceptions.directory\n' });
+  });
+});
+
 describe('a command that needs a cluster', () => {
   it.each([
     ['exceptions', 'list'],

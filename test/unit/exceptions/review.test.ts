@@ -227,6 +227,14 @@ describe('a write of an approved exception', () => {
     expect(standing(storedBy(answer, after))).toBe('pending');
   });
 
+  it('whose author is not known makes whoever edits it the author', async () => {
+    const forged = { ...(await create()), status: { ...((await create())['status'] as Plain), createdBy: 'bob' } };
+    const after = { ...forged, spec: { ...spec, reason: 'other words' } };
+    const object = storedBy(await ask('UPDATE', 'mallory', after, forged), after);
+    expect(object['status']).toMatchObject({ state: 'Pending', createdBy: 'mallory' });
+    expect(standing(object)).toBe('pending');
+  });
+
   it('that can not be read any more still can be labelled, and removed', async () => {
     const old = objectOf({ ...spec, images: ['**'] });
     expect(await ask('UPDATE', 'alice', annotated(old, { a: 'b' }), old)).toMatchObject({ allowed: true });
