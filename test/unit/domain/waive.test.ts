@@ -111,7 +111,16 @@ describe('an exception', () => {
   });
 
   it('for the digest of a platform is for its image', () => {
-    const platform = { platform: 'linux/amd64', digest: digestOf('amd64'), imageId: digestOf('config'), created: null, user: null, labels: {} };
+    const platform = {
+      platform: 'linux/amd64',
+      digest: digestOf('amd64'),
+      imageId: digestOf('config'),
+      created: null,
+      user: null,
+      labels: {},
+      annotations: {},
+      rootfs: null,
+    };
     const image = judgedImage({ evidence: { ...emptyEvidence, platforms: [platform] } });
     expect(decided([image], [finding()], compiled({ policies: ['signed'], images: [], digests: [digestOf('amd64')] })).decision).toBe('allow');
   });
@@ -173,6 +182,7 @@ describe('an exception for vulnerabilities', () => {
     severities: {},
     status: 'affected',
     suppressed: null,
+    published: null,
     ...more,
   });
   const scan = (findings: readonly ScanFinding[], high: number): EvaluatedScan => ({
