@@ -42,12 +42,13 @@ export async function createApp(config: LoadedConfig, { log }: { readonly log: L
       if (!built.ok) return built;
       const judged = await built.value.line.check(request, deadlineIn(deskPatience, Date.now()));
       if (judged === null) return good(null);
-      const { images, decision, answered, mode, judgement } = judged;
+      const { images, decision, answered, mode, judgement, exceptions } = judged;
       const checked: Checked = {
         request,
         images,
         decision: decision.decision,
         findings: decision.findings,
+        exceptions,
         answered,
         mode,
         message: denialMessage(decision.findings, images, null),

@@ -3,6 +3,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { createLine } from './admission/admit.ts';
 import type { ComparedEvent, Line, LineEvent } from './admission/line.ts';
 import { createModes } from './admission/mode.ts';
+import type { ClusterApi } from './cluster/api.ts';
 import type { LoadedConfig, Settings } from './config/index.ts';
 import { type CredentialKind, createKeychain, credentialKinds, type KeychainEntry } from './credentials/index.ts';
 import type { EvidenceSource, Gatherer } from './domain/evidence.ts';
@@ -14,11 +15,12 @@ import type { RecordKeeper } from './domain/record.ts';
 import type { Keychain } from './domain/registry.ts';
 import type { Resolver } from './domain/resolved.ts';
 import { createGatherer } from './evidence/gather.ts';
+import { type OpenedExceptions, openExceptions } from './exceptionSources.ts';
 import { createContentReader } from './images/content.ts';
 import { createResolver } from './images/resolve.ts';
 import { createPolicies, type FetchOutcome, findOpa, type PolicyRoom } from './policy/index.ts';
 import { openPolicySources, type PolicySources } from './policySources.ts';
-import { type ConnectPullSecrets, openPullRights } from './pullRights.ts';
+import { openPullRights } from './pullRights.ts';
 import { type BreakerEvent, createOutbound, createRegistry, type RegistryClient, type RequestEvent } from './registry/index.ts';
 import { createScans } from './scanSources.ts';
 import { createLayouts, createProving, createTrustRoots, type Signer, type SignerKind, type SignerParts, signerKinds } from './signatures/index.ts';
@@ -30,7 +32,7 @@ export interface CoreParts {
   readonly keeper: RecordKeeper;
   readonly newId: () => string;
   /** How to reach the cluster that Pods are judged for; at the desk there is none. */
-  readonly cluster?: ConnectPullSecrets;
+  readonly cluster?: (config: LoadedConfig) => Promise<Outcome<ClusterApi>>;
   /** What is around the Pods that are judged; at the desk nothing is known of it. */
   readonly surroundings?: Surroundings;
   readonly onLine?: (event: LineEvent) => void;
@@ -55,6 +57,7 @@ export interface Core {
   readonly signers: readonly Signer[];
   readonly sources: readonly EvidenceSource[];
   readonly policies: PolicyRoom;
+  readonly exceptions: OpenedExceptions;
   close(): Promise<void>;
 }
 
@@ -94,6 +97,10 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
   if (!policies.ok) return giveUp(policies.fault);
   undo.push(() => policies.value.close());
 
+  const exceptions = await openExceptions(config, { connect: parts.cluster ?? null, log: parts.log });
+  if (!exceptions.ok) return giveUp(exceptions.fault);
+  undo.push(() => exceptions.value.close());
+
   const sources: readonly EvidenceSource[] = [...signers.value, ...scans.value.sources];
   const { evidence } = settings;
   const resolver = createResolver(registry.value, mirrors.value, facts, evidence, registry.value);
@@ -104,6 +111,7 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
     gatherer,
     policies: policies.value,
     rules: { faults: new Map(faultEffects(settings)), revoked: new Set(settings.revoked.digests) },
+    exceptions: exceptions.value.room,
     modes: createModes(settings.mode),
     keeper: parts.keeper,
     recordRequired: settings.audit.required,
@@ -120,7 +128,7 @@ export async function buildCore(config: LoadedConfig, parts: CoreParts): Promise
   const close = async (): Promise<void> => {
     for (const end of undo.toReversed()) await end();
   };
-  return good({ config, line, resolver, gatherer, signers: signers.value, sources, policies: policies.value, close });
+  return good({ config, line, resolver, gatherer, signers: signers.value, sources, policies: policies.value, exceptions: exceptions.value, close });
 }
 
 /** Facts of the registries that this configuration lists, as it lists them: a registry that is struck off the list is forgotten with its facts. */

@@ -9,6 +9,7 @@ import { connectCluster } from './cluster/client.ts';
 import { formatConfigFault, type LoadedConfig, watchConfig } from './config/index.ts';
 import { buildCore, type Core, type CoreParts } from './core.ts';
 import { deadlineIn } from './domain/deadline.ts';
+import { describeException } from './domain/exception.ts';
 import { type FaultCode, good, type Outcome, publicFault } from './domain/fault.ts';
 import type { Log } from './domain/log.ts';
 import { safeText } from './domain/text.ts';
@@ -112,6 +113,7 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     ...candidateChecks(current.core(), Date.now()),
     current.configCheck(),
     auditCheck(audit.value.status(), settings.audit.required),
+    ...exceptionChecks(current.core()),
     ...storeChecks(opened.value),
     ...(surroundings.value?.checks(current.core().config.settings.platforms === null) ?? []),
   ];
@@ -126,6 +128,7 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     const { bytes, queue: length } = audit.value.status();
     metrics.auditQueue(length);
     metrics.auditBytes(bytes);
+    countExceptions(metrics, current.core());
   }, 1_000);
   queue.unref();
 
@@ -173,7 +176,7 @@ function margin(timeout: number): number {
 function createHandler(core: () => Core, log: Log, metrics: Metrics): Handle {
   return async (route, body, timeout) => {
     const decoded = decodeReview(body);
-    const { line, config } = core();
+    const { line, config, exceptions } = core();
     if (!decoded.ok) {
       const { code, message } = publicFault(decoded.fault);
       metrics.fault(code);
@@ -191,6 +194,11 @@ function createHandler(core: () => Core, log: Log, metrics: Metrics): Handle {
     }
     const longest = config.settings.server.deadline;
     const deadline = deadlineIn(timeout === null ? longest : Math.min(longest, timeout - margin(timeout)), Date.now());
+    if (route === 'exceptions') {
+      const answer = await exceptions.review.review(decoded.request, deadline.signal);
+      metrics.answered(route, answer.allowed ? 'allow' : 'deny', 'none', decoded.request.operation);
+      return { status: 200, body: encodeReview(answer) };
+    }
     return { status: 200, body: encodeReview(await line[route](decoded.request, deadline)) };
   };
 }
@@ -270,6 +278,24 @@ function policyCheck({ policies }: Core): ReadinessCheck {
   };
 }
 
+/** Never a reason not to be ready: without exceptions, all that policies deny is denied. */
+function exceptionChecks({ config, exceptions }: Core): ReadinessCheck[] {
+  if (config.settings.exceptions === null) return [];
+  const { counts, voids, unacknowledged, stale } = exceptions.room.status(Date.now());
+  const parts = [
+    `${counts.inForce} in force, ${counts.pending} not approved, ${counts.void} void`,
+    ...(unacknowledged.length === 0 ? [] : [`not acknowledged: ${unacknowledged.map(describeException).join(', ')}`]),
+    ...voids.map(({ label, reason }) => `${label} is void: ${reason}`),
+    ...(stale === null ? [] : [`as last known: ${stale}`]),
+  ];
+  return [{ name: 'exceptions', ready: true, reason: safeText(parts.join('; '), 4_000) }];
+}
+
+function countExceptions(metrics: Metrics, { exceptions }: Core): void {
+  const { counts, ending, breakglass, unacknowledged, stale } = exceptions.room.status(Date.now());
+  metrics.exceptions({ counts, ending: ending.length, breakglass, unacknowledged: unacknowledged.length, stale: stale !== null });
+}
+
 /** Of what the records may take, from where on it is said that older ones go. */
 const nearlyFull = 0.9;
 
@@ -284,5 +310,6 @@ function count(metrics: Metrics, event: LineEvent): void {
   const decision = event.outcome === 'allow' || event.outcome === 'deny' ? event.outcome : 'none';
   metrics.answered(event.route, decision, event.mode ?? 'none', event.request.operation);
   for (const [stage, milliseconds] of Object.entries(event.timings)) metrics.stage(stage, milliseconds / 1000);
+  for (const { spec } of event.exceptions) metrics.exceptionUsed(spec.breakglass ? 'breakglass' : 'exception');
   for (const { evidence } of event.images) for (const { code } of evidence.faults) metrics.fault(code);
 }

@@ -61,7 +61,7 @@ async function section(policy: LibraryPolicy, judge: Judge): Promise<string> {
   const example = policyExamples[policy.name];
   if (example === undefined) throw new Error(`policy ${policy.name} has no example in tools/policies/examples.ts`);
   const findings = await judge.judge(policy.name, example.data, example.denied);
-  const denial = findings.flatMap((finding) => findingText({ ...finding, decisive: true }, (_, words) => words));
+  const denial = findings.flatMap((finding) => findingText({ ...finding, decisive: true, waivedBy: null }, (_, words) => words));
   const data = Object.keys(example.data).length > 0 ? { data: example.data } : {};
   const settings = { policy: { ...(policy.mode === 'off' ? { modes: { [policy.name]: 'enforce' } } : {}), ...data } };
   return [

@@ -2,6 +2,7 @@ import type { AdmissionAnswer, AdmissionRequest, Mode } from '../domain/admissio
 import type { Deadline } from '../domain/deadline.ts';
 import { type Answered, decide, type Finding } from '../domain/decision.ts';
 import { bad, type FaultCode, fault, type Outcome } from '../domain/fault.ts';
+import { suppressCves } from '../domain/waive.ts';
 import type { ContainerImage, Workload } from '../domain/workload.ts';
 import { createAnswerer } from './answer.ts';
 import { comparisonOf } from './compare.ts';
@@ -25,7 +26,7 @@ export function createLine(parts: LineParts): Line {
     const began = timer();
     const mode = parts.modes.of(request.namespace);
     const done = (outcome: LineEvent['outcome'], patch: AdmissionAnswer['patch']): AdmissionAnswer => {
-      parts.observe({ route: 'mutate', request, outcome, answered: 'allow', mode, timings: { total: timer() - began }, images: [] });
+      parts.observe({ route: 'mutate', request, outcome, answered: 'allow', mode, timings: { total: timer() - began }, images: [], exceptions: [] });
       return { uid: request.uid, allowed: true, status: null, warnings: [], auditAnnotations: {}, patch };
     };
     try {
@@ -60,6 +61,7 @@ export function createLine(parts: LineParts): Line {
         mode,
         timings: { total: timer() - began },
         images: [],
+        exceptions: [],
       });
       return { uid: request.uid, allowed: true, status: null, warnings: [], auditAnnotations: {}, patch: null };
     };
@@ -101,7 +103,16 @@ export function createLine(parts: LineParts): Line {
     const refused = (code: FaultCode, message: string): Judged & Answered => {
       const { decision, findings } = decide([], bad(code, message), parts.rules);
       const named = findings.map((finding) => ({ ...finding, id: 'request' }));
-      return under({ owner: workload.owner, now: clock(), images: [], judgement: null, decision: { decision, findings: named }, compare: null, timings: {} });
+      return under({
+        owner: workload.owner,
+        now: clock(),
+        images: [],
+        judgement: null,
+        decision: { decision, findings: named },
+        compare: null,
+        exceptions: [],
+        timings: {},
+      });
     };
     // The API server takes a Deployment without images, yet no Pod comes of it that /validate would let in.
     if (images.length === 0) return refused('REVIEW_INVALID', 'it has no image to judge');
@@ -114,14 +125,16 @@ export function createLine(parts: LineParts): Line {
   const judge = async (request: AdmissionRequest, workload: Workload, images: readonly ContainerImage[], how: Reading, deadline: Deadline): Promise<Judged> => {
     const began = timer();
     const now = clock();
-    const seen = await someAtOnce(images, (image) => examiner.examine(image, how, { namespace: request.namespace, workload }, deadline));
+    const examined = await someAtOnce(images, (image) => examiner.examine(image, how, { namespace: request.namespace, workload }, deadline));
     const gathered = timer();
+    const exceptions = parts.exceptions.inForce(request.namespace, now);
+    const { images: seen, used } = suppressCves(examined, exceptions);
     const judgement = await policies.judge(
       { now, review: describeReview(request, workload, parts.namespaceLabels(request.namespace)), images: seen },
       deadline,
     );
     const decided = timer();
-    const weigh = (findings: Outcome<readonly Finding[]>) => decide(seen, findings, parts.rules);
+    const weigh = (findings: Outcome<readonly Finding[]>) => decide(seen, findings, parts.rules, exceptions);
     const decision = weigh(judgement.findings);
     return {
       owner: workload.owner,
@@ -130,6 +143,7 @@ export function createLine(parts: LineParts): Line {
       judgement,
       decision,
       compare: comparisonOf(judgement, decision, weigh),
+      exceptions: [...new Set([...used, ...decision.findings.flatMap(({ waivedBy }) => waivedBy ?? [])])],
       timings: { evidence: gathered - began, policies: decided - gathered },
     };
   };

@@ -2,6 +2,7 @@ import type { AdmissionAnswer, AdmissionRequest, Mode } from '../domain/admissio
 import type { Deadline } from '../domain/deadline.ts';
 import { type Decision, hostPolicy } from '../domain/decision.ts';
 import type { JudgedImage } from '../domain/evidence.ts';
+import { nameException } from '../domain/exception.ts';
 import { type Fault, publicFault } from '../domain/fault.ts';
 import { repositoryName } from '../domain/image.ts';
 import type { Kept } from '../domain/record.ts';
@@ -26,11 +27,13 @@ export function createAnswerer(
   const compareLater = createComparer(parts);
 
   const answer = async (request: AdmissionRequest, judged: Judged, mode: Mode, began: number, deadline: Deadline): Promise<AdmissionAnswer> => {
-    const { decision, judgement, images, owner } = judged;
+    const { decision, judgement, images, owner, exceptions } = judged;
     const answered = answerUnder(mode, decision.decision);
     const timings = { ...judged.timings, total: timer() - began };
-    const warnings = warningTexts(decision.findings, images, mode, answered);
+    const warnings = warningTexts({ ...judged, findings: decision.findings }, mode, answered);
+    const broken = exceptions.some(({ spec }) => spec.breakglass);
     const auditAnnotations: Record<string, string> = { decision: decision.decision, images: describeImages(images) };
+    if (exceptions.length > 0) auditAnnotations['exceptions'] = exceptions.map(nameException).join(', ');
     let record: string | null = null;
     let kept: Kept | null = null;
     let lost: Fault | null = null;
@@ -42,6 +45,7 @@ export function createAnswerer(
         owner,
         images,
         findings: decision.findings,
+        exceptions,
         decision: decision.decision,
         answered,
         mode,
@@ -54,8 +58,8 @@ export function createAnswerer(
       record = kept.id;
       auditAnnotations['record'] = kept.id;
       auditAnnotations['hash'] = kept.hash;
-      // A denial is on disk before it is said; an admission, only where the configuration demands it.
-      if (decision.decision === 'deny' || parts.recordRequired) {
+      // A denial is on disk before it is said, and so is what only a breakglass lets in; any other admission, where the configuration demands it.
+      if (decision.decision === 'deny' || broken || parts.recordRequired) {
         const durable = await kept.durable;
         lost = durable.ok ? null : durable.fault;
       }
@@ -68,6 +72,7 @@ export function createAnswerer(
       mode,
       timings: { ...timings, total: timer() - began },
       images,
+      exceptions,
     });
     if (kept !== null) compareLater(judged, kept);
     if (answered === 'deny') {
@@ -80,7 +85,7 @@ export function createAnswerer(
         patch: null,
       };
     }
-    if (lost !== null && parts.recordRequired && mode === 'enforce') return refusal(request, mode, lost);
+    if (lost !== null && (parts.recordRequired || broken) && mode === 'enforce') return refusal(request, mode, lost);
     return { uid: request.uid, allowed: true, status: null, warnings, auditAnnotations, patch: null };
   };
 
@@ -96,10 +101,17 @@ export function createAnswerer(
       remediation: null,
       code: why.code,
       decisive: true,
+      waivedBy: null,
     } as const;
     const decision: Decision = { decision: 'deny', findings: [finding] };
     try {
-      return await answer(request, { owner: null, now: clock(), images: [], judgement: null, decision, compare: null, timings: {} }, mode, began, deadline);
+      return await answer(
+        request,
+        { owner: null, now: clock(), images: [], judgement: null, decision, compare: null, exceptions: [], timings: {} },
+        mode,
+        began,
+        deadline,
+      );
     } catch (unexpected) {
       parts.unexpected(unexpected);
       return refusal(request, mode, why);

@@ -28,7 +28,7 @@ export function describeReview(request: AdmissionRequest, workload: Workload, na
     namespace: request.namespace,
     name: isPod ? request.name : null,
     dryRun: request.dryRun,
-    user: request.user,
+    user: { username: request.user.username, groups: request.user.groups },
     labels: workload.labels,
     annotations: workload.annotations,
     serviceAccount: workload.serviceAccount,

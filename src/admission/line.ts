@@ -3,6 +3,7 @@ import type { Comparison } from '../domain/candidate.ts';
 import type { Deadline } from '../domain/deadline.ts';
 import type { Answered, Decision, DecisionRules, Judgement, Policies } from '../domain/decision.ts';
 import type { Gatherer, JudgedImage } from '../domain/evidence.ts';
+import type { Exception, Exceptions } from '../domain/exception.ts';
 import type { RecordKeeper } from '../domain/record.ts';
 import type { Resolver } from '../domain/resolved.ts';
 import type { RightsFinder } from '../domain/rights.ts';
@@ -17,6 +18,7 @@ export interface LineParts {
   readonly gatherer: Gatherer;
   readonly policies: Policies;
   readonly rules: DecisionRules;
+  readonly exceptions: Exceptions;
   readonly modes: Modes;
   readonly keeper: RecordKeeper;
   /** Whether a request is refused (in enforce) when its record can't be kept. */
@@ -46,6 +48,8 @@ export interface LineEvent {
   readonly mode: Mode | null;
   readonly timings: Readonly<Record<string, number>>;
   readonly images: readonly JudgedImage[];
+  /** Those that were used. */
+  readonly exceptions: readonly Exception[];
 }
 
 /** What the candidate policies would have decided; `comparison` null: they were not asked, since too much waits for them. */
@@ -68,6 +72,8 @@ export interface Judged {
   readonly decision: Decision;
   /** Lets the candidate policies judge the same; null where there is nothing to compare with. */
   readonly compare: (() => Promise<Comparison | null>) | null;
+  /** Those that dropped a finding or took one out of the count. */
+  readonly exceptions: readonly Exception[];
   readonly timings: Readonly<Record<string, number>>;
 }
 

@@ -1,6 +1,7 @@
 import type { Mode } from '../domain/admission.ts';
 import type { WeighedFinding } from '../domain/decision.ts';
 import type { JudgedImage } from '../domain/evidence.ts';
+import { describeException, type Exception } from '../domain/exception.ts';
 import { safeText } from '../domain/text.ts';
 import { describeImage } from '../domain/workload.ts';
 
@@ -45,13 +46,39 @@ function resolveNotes(decisive: readonly WeighedFinding[], images: readonly Judg
 }
 
 /** What the API server shows to whoever asked, without refusing: warnings, and in warn mode what would have been refused. */
-export function warningTexts(findings: readonly WeighedFinding[], images: readonly JudgedImage[], mode: Mode, answered: 'allow' | 'deny'): string[] {
+export function warningTexts(judged: Warned, mode: Mode, answered: 'allow' | 'deny'): string[] {
   if (mode === 'observe') return [];
-  const texts = findings
-    .filter((finding) => finding.effect === 'warn' || (answered === 'allow' && finding.decisive))
+  const { findings, images, exceptions, now } = judged;
+  const said = findings
+    .filter((finding) => finding.waivedBy === null && (finding.effect === 'warn' || (answered === 'allow' && finding.decisive)))
     .map((finding) => safeText(`${finding.effect === 'deny' ? 'would be denied: ' : ''}${describeFinding(finding, images)}`, longestWarning));
+  // First, since a long list is cut: that a door stands open, and when it closes.
+  const texts = answered === 'allow' ? [...exceptions.map((exception) => safeText(describeUse(exception, now), longestWarning)), ...said] : said;
   if (texts.length <= mostWarnings) return texts;
   return [...texts.slice(0, mostWarnings), `and ${texts.length - mostWarnings} more`];
+}
+
+/** What warnings are made of. */
+export interface Warned {
+  readonly findings: readonly WeighedFinding[];
+  readonly images: readonly JudgedImage[];
+  readonly exceptions: readonly Exception[];
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+function describeUse(exception: Exception, now: number): string {
+  const until = `allowed by ${describeException(exception)} until ${new Date(exception.expires).toISOString()}`;
+  const stale = exception.stale ? '; whether it still stands could not be looked at' : '';
+  return now < exception.warnFrom ? `${until}${stale}` : `${until}${stale}; it ends in ${roughly(exception.expires - now)}, and then this is denied`;
+}
+
+/** A time to come, in its largest whole unit. */
+function roughly(milliseconds: number): string {
+  const minutes = Math.max(1, Math.floor(milliseconds / 60_000));
+  if (minutes < 120) return minutes === 1 ? '1 minute' : `${minutes} minutes`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} hours` : `${Math.floor(hours / 24)} days`;
 }
 
 function describeFinding(finding: WeighedFinding, images: readonly JudgedImage[]): string {

@@ -17,7 +17,11 @@ const review = z.object({
     namespace: z.string().max(253).nullish(),
     operation: z.enum(['CREATE', 'UPDATE', 'DELETE', 'CONNECT']),
     userInfo: z
-      .object({ username: z.string().max(4096).default(''), groups: z.array(z.string().max(4096)).max(10_000).default([]) })
+      .object({
+        username: z.string().max(4096).default(''),
+        groups: z.array(z.string().max(4096)).max(10_000).default([]),
+        extra: z.record(z.string().max(1024), z.array(z.string().max(16_384)).max(1_000)).exactOptional(),
+      })
       .default({ username: '', groups: [] }),
     object: z.unknown().optional(),
     oldObject: z.unknown().optional(),

@@ -1,6 +1,7 @@
 import { canonicalText, type Renderable, Rendered } from '../domain/canonical.ts';
 import type { WeighedFinding } from '../domain/decision.ts';
 import type { Evidence, JudgedImage, Rejection, Scan, StageFault } from '../domain/evidence.ts';
+import { type Exception, nameException } from '../domain/exception.ts';
 import type { RecordDraft } from '../domain/record.ts';
 import { slimInput } from './content.ts';
 import { fitRecord } from './fit.ts';
@@ -67,7 +68,7 @@ export function renderRecord({ draft, findings, images, input }: Drafted, link: 
     chain: link.chain,
     configRevision: draft.configRevision,
     decision: draft.decision,
-    exception: null,
+    exception: draft.exceptions.length === 0 ? null : draft.exceptions.map(renderException),
     findings,
   });
   const after = canonicalText({
@@ -119,7 +120,28 @@ function renderFinding(finding: WeighedFinding): Renderable {
     policy: finding.policy,
     remediation: finding.remediation,
     severity: finding.severity,
-    waivedBy: null,
+    waivedBy: finding.waivedBy === null ? null : nameException(finding.waivedBy),
+  };
+}
+
+/** An exception as it was when it was used: it may be edited or gone when somebody reads this. */
+function renderException(exception: Exception): Renderable {
+  const { approvedBy, createdBy, expires, file, kind, name, namespace, revision, spec, stale, uid } = exception;
+  return {
+    approvedBy,
+    breakglass: spec.breakglass,
+    createdBy,
+    expires: new Date(expires).toISOString(),
+    file,
+    kind,
+    name,
+    namespace,
+    owner: spec.owner,
+    reason: spec.reason,
+    revision,
+    stale,
+    ticket: spec.ticket,
+    uid,
   };
 }
 

@@ -3,6 +3,7 @@ import { loadConfig } from '../config/index.ts';
 import type { AdmissionRequest, Mode } from '../domain/admission.ts';
 import type { WeighedFinding } from '../domain/decision.ts';
 import type { JudgedImage } from '../domain/evidence.ts';
+import type { Exception } from '../domain/exception.ts';
 import type { Outcome } from '../domain/fault.ts';
 import type { Log } from '../domain/log.ts';
 import { complain, complainAboutConfig, type Io } from './io.ts';
@@ -37,6 +38,8 @@ export interface Checked {
   readonly answered: 'allow' | 'deny';
   readonly mode: Mode;
   readonly findings: readonly WeighedFinding[];
+  /** Those that dropped a finding or took one out of the count. */
+  readonly exceptions: readonly Exception[];
   /** What a denial would tell whoever asked. */
   readonly message: string;
   /** The document that policies saw, JSON text; null where they were not asked. */

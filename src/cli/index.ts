@@ -1,9 +1,11 @@
 import { Command, CommanderError } from 'commander';
 import { safeText } from '../domain/text.ts';
 import { version } from '../version.ts';
+import { addBreakglass } from './breakglass.ts';
 import { addCheck } from './check.ts';
 import { addConfig } from './config.ts';
 import type { ProgramParts } from './desk.ts';
+import { addExceptions } from './exceptions.ts';
 import { complain, exitCodes, type Io } from './io.ts';
 import { addPolicy } from './policy.ts';
 import { addServe } from './serve.ts';
@@ -13,7 +15,7 @@ import { addVerify } from './verify.ts';
 export type { Io } from './io.ts';
 
 /** Every command, in the order that help shows them. A new one is a new file here and a line below. */
-const commands: readonly AddCommand[] = [addServe, addCheck, addVerify, addPolicy, addConfig];
+const commands: readonly AddCommand[] = [addServe, addCheck, addVerify, addPolicy, addExceptions, addBreakglass, addConfig];
 
 /**
  * Runs the command line.

@@ -4,6 +4,7 @@ import { createModes } from '../admission/mode.ts';
 import type { Position } from '../config/yaml.ts';
 import type { AdmissionRequest, Mode } from '../domain/admission.ts';
 import type { WeighedFinding } from '../domain/decision.ts';
+import { describeException, type Exception } from '../domain/exception.ts';
 import { good, type Outcome } from '../domain/fault.ts';
 import { parseReference } from '../domain/image.ts';
 import { property, text } from '../domain/json.ts';
@@ -109,7 +110,7 @@ export function toRequest(object: ManifestObject, namespace: string): AdmissionR
 function resultOf(checked: Checked | null, mode: Mode): Result {
   if (checked === null) return 'unjudged';
   if (checked.answered === 'deny' || (checked.decision === 'deny' && mode === 'enforce')) return 'denied';
-  return checked.decision === 'deny' || checked.findings.some(({ effect }) => effect === 'warn') ? 'warned' : 'admitted';
+  return checked.decision === 'deny' || checked.findings.some(({ effect, waivedBy }) => effect === 'warn' && waivedBy === null) ? 'warned' : 'admitted';
 }
 
 /** `Kind namespace/name`, as far as there are any. */
@@ -134,6 +135,16 @@ export function withRemedy({ msg, remediation }: Pick<WeighedFinding, 'msg' | 'r
 /** Why an object of an unknown kind is only named. */
 export function whyUnknown({ kind }: ManifestObject): string {
   return `kind ${safeText(kind, 200)} is not looked at, though it has containers`;
+}
+
+/** By what a finding is dropped, and until when; null when it counts. */
+export function describeWaiver({ waivedBy }: Pick<WeighedFinding, 'waivedBy'>): string | null {
+  return waivedBy === null ? null : describeUse(waivedBy);
+}
+
+/** An exception that was used: until when it counts, and why it is there. */
+export function describeUse(exception: Exception): string {
+  return `${describeException(exception)} until ${new Date(exception.expires).toISOString()}: ${safeText(exception.spec.reason)}`;
 }
 
 /** Where in the manifest a finding points: at its container's image, else at the object. */

@@ -23,6 +23,18 @@ export interface RegisteredWebhook {
   readonly service: { readonly path: string | null } | null;
 }
 
+/** https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/subject-access-review-v1/ */
+export interface AccessReview {
+  readonly user: { readonly username: string; readonly groups: readonly string[]; readonly extra?: Readonly<Record<string, readonly string[]>> };
+  readonly verb: string;
+  readonly group: string;
+  /** Plural. */
+  readonly resource: string;
+  /** Empty for what has none. */
+  readonly namespace: string;
+  readonly name: string;
+}
+
 /** RFC 6902. */
 export interface JsonPatchOperation {
   readonly op: 'add' | 'test';
@@ -45,6 +57,8 @@ export interface ClusterApi {
   createSecret(namespace: string, name: string, data: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Outcome<boolean>>;
   /** Sets these values and leaves all else. false: it was changed since `resourceVersion`, or is gone. */
   updateSecret(namespace: string, name: string, content: SecretContent, signal: AbortSignal): Promise<Outcome<boolean>>;
+  /** Whether somebody has a right, by the API server's own word: a SubjectAccessReview. */
+  reviewAccess(question: AccessReview, signal: AbortSignal): Promise<Outcome<boolean>>;
   /** null: there is none. */
   readWebhooks(kind: WebhookKind, name: string, signal: AbortSignal): Promise<Outcome<readonly RegisteredWebhook[] | null>>;
   /** false: a `test` did not hold, the result is not valid, or it is gone. */

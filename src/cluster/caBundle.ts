@@ -29,6 +29,8 @@ export interface CaBundleKeeper {
 
 const callTime = 15_000;
 const routes: Readonly<Record<WebhookKind, string>> = { mutating: 'mutate', validating: 'validate' };
+/** Webhooks that have a route of their own. */
+const ownRoutes: Readonly<Record<string, string>> = { 'exceptions.tidewaiter.dev': 'exceptions' };
 
 /**
  * Keeps our two webhook configurations right: the authority that the API server trusts, and the path that it calls. Replicas do the
@@ -83,7 +85,8 @@ async function setOne({ api, names, ca, pathSecret, log }: CaBundleOptions, kind
   if (!read.ok) return read;
   if (read.value === null)
     return bad('CONFIG_INVALID', `there is no ${kind} webhook configuration ${name}: apply manifests/, or name yours in the configuration`);
-  const patch = bundlePatch(read.value, Buffer.from(ca(), 'utf8').toString('base64'), `/${pathSecret === null ? '' : `${pathSecret}/`}${routes[kind]}`);
+  const pathOf = (webhook: string): string => `/${pathSecret === null ? '' : `${pathSecret}/`}${ownRoutes[webhook] ?? routes[kind]}`;
+  const patch = bundlePatch(read.value, Buffer.from(ca(), 'utf8').toString('base64'), pathOf);
   if (patch.length === 0) return good(undefined);
   const patched = await api.patchWebhooks(kind, name, patch, signal);
   if (!patched.ok) return patched;
@@ -96,8 +99,9 @@ async function setOne({ api, names, ca, pathSecret, log }: CaBundleOptions, kind
 }
 
 /** What has to change so that every webhook trusts these authorities and, where it is called through a Service, has this path. */
-export function bundlePatch(webhooks: readonly RegisteredWebhook[], caBundle: string, path: string): JsonPatchOperation[] {
+export function bundlePatch(webhooks: readonly RegisteredWebhook[], caBundle: string, pathOf: (webhook: string) => string): JsonPatchOperation[] {
   return webhooks.flatMap((webhook, i) => {
+    const path = pathOf(webhook.name);
     const at = `/webhooks/${i}`;
     const changes: JsonPatchOperation[] = [];
     if (webhook.caBundle !== caBundle) changes.push({ op: 'add', path: `${at}/clientConfig/caBundle`, value: caBundle });

@@ -42,6 +42,7 @@ export async function loadCluster(kubeconfig: string | null): Promise<Outcome<{ 
 function clusterApi(library: Library, config: KubeConfig): ClusterApi {
   const core = config.makeApiClient(library.CoreV1Api);
   const admission = config.makeApiClient(library.AdmissionregistrationV1Api);
+  const authorization = config.makeApiClient(library.AuthorizationV1Api);
   const ask = <T, M>(what: string, signal: AbortSignal, meanings: Readonly<Record<number, M>>, call: (options: ConfigurationOptions) => Promise<T>) =>
     callApi(library, what, signal, meanings, call);
 
@@ -73,6 +74,16 @@ function clusterApi(library: Library, config: KubeConfig): ClusterApi {
         const body = { metadata: { resourceVersion: content.resourceVersion }, data: mapValues(content.data, encode) };
         await core.patchNamespacedSecret({ namespace, name, body }, library.setHeaderOptions('Content-Type', library.PatchStrategy.MergePatch, options));
         return true;
+      }),
+
+    reviewAccess: ({ user, verb, group, resource, namespace, name }, signal) =>
+      ask<boolean, never>('create a SubjectAccessReview', signal, {}, async (options) => {
+        const extra = Object.fromEntries(Object.entries(user.extra ?? {}).map(([key, values]) => [key, [...values]]));
+        const resourceAttributes = { verb, group, resource, name, ...(namespace === '' ? {} : { namespace }) };
+        const spec = { user: user.username, groups: [...user.groups], extra, resourceAttributes };
+        const body = { apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview', spec };
+        const { status } = await authorization.createSubjectAccessReview({ body }, options);
+        return status?.allowed === true && status.denied !== true;
       }),
 
     readWebhooks: (kind, name, signal) =>

@@ -37,7 +37,7 @@ function contentFaults({ files, blame }: Referring): ConfigFault[] {
   });
 }
 
-/** Bytes of the key that stored facts are sealed with. */
+/** Bytes of the keys that stored facts and exceptions are sealed with. */
 const shortestSecret = 32;
 
 function faultOfContent(path: Path, content: string): string | null {
@@ -45,9 +45,9 @@ function faultOfContent(path: Path, content: string): string | null {
   if (/^(cert|ca|clientCA)File$/.test(key)) return holdsCertificates(content) ? null : 'it holds no PEM certificate, or one that can not be read';
   if (key === 'pathSecretFile')
     return /^[A-Za-z0-9_-]{16,128}$/.test(content.trim()) ? null : 'it must hold 16 to 128 letters, digits, - or _, and nothing else';
-  if (key !== 'keyFile') return null;
+  if (key !== 'keyFile' && key !== 'previousKeyFile') return null;
   if (path[0] === 'server') return isReadable(() => createPrivateKey(content)) ? null : 'it holds no private key in PEM, or one that can not be read';
-  if (path[0] === 'evidence') return content.length >= shortestSecret ? null : `it must hold at least ${shortestSecret} bytes`;
+  if (path[0] === 'evidence' || path[0] === 'exceptions') return content.length >= shortestSecret ? null : `it must hold at least ${shortestSecret} bytes`;
   if (path[0] !== 'signers' && path[0] !== 'policy') return null;
   if (content.includes('PRIVATE KEY')) return 'this is a private key; only the public one is needed here';
   const isPublic = content.includes('-----BEGIN PUBLIC KEY-----') && isReadable(() => createPublicKey(content));
@@ -68,16 +68,21 @@ function isReadable(read: () => unknown): boolean {
   }
 }
 
-function clusterFaults({ settings: { server, cluster }, blame }: Referring): ConfigFault[] {
-  if (server.tls.kind !== 'secret' || cluster !== null) return [];
-  return [blame(['server', 'tls', 'secret'], 'needs a cluster, and there is none here: a Pod has its own; elsewhere give cluster.kubeconfig')];
+function clusterFaults({ settings: { server, cluster, exceptions }, blame }: Referring): ConfigFault[] {
+  if (cluster !== null) return [];
+  const needing: Path[] = [
+    ...(server.tls.kind === 'secret' ? [['server', 'tls', 'secret']] : []),
+    ...(exceptions?.seal == null ? [] : [['exceptions', 'seal']]),
+  ];
+  return needing.map((path) => blame(path, 'needs a cluster, and there is none here: a Pod has its own; elsewhere give cluster.kubeconfig'));
 }
 
 /** Folders that scan sources and VEX sources read: whichever kind has a `path`. */
 async function folderFaults({ settings, resolvePath, blame }: Referring): Promise<ConfigFault[]> {
-  const named = (['scans', 'vex'] as const).flatMap((section) =>
+  const named: { path: Path; folder: unknown }[] = (['scans', 'vex'] as const).flatMap((section) =>
     settings[section].map((entry, i) => ({ path: [section, i, 'path'], folder: property(entry, 'path') })),
   );
+  named.push({ path: ['exceptions', 'directory'], folder: settings.exceptions?.directory });
   const faults: ConfigFault[] = [];
   for (const { path, folder } of named) {
     if (typeof folder !== 'string') continue;

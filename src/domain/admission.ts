@@ -11,7 +11,12 @@ export interface AdmissionRequest {
   readonly namespace: string;
   readonly name: string | null;
   readonly generateName: string | null;
-  readonly user: { readonly username: string; readonly groups: readonly string[] };
+  readonly user: {
+    readonly username: string;
+    readonly groups: readonly string[];
+    /** What the authenticator says besides; some authorizers need it. Never recorded, and not for policies. */
+    readonly extra?: Readonly<Record<string, readonly string[]>>;
+  };
   readonly dryRun: boolean;
   readonly object: unknown;
   readonly oldObject: unknown;

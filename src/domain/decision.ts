@@ -1,25 +1,14 @@
 import type { Mode, Review } from './admission.ts';
 import type { Deadline } from './deadline.ts';
 import type { JudgedImage, Stage, StageFault } from './evidence.ts';
+import type { CompiledException, Exception } from './exception.ts';
 import type { Fault, FaultCode, Outcome } from './fault.ts';
+import { type Effect, type Finding, hostPolicy } from './finding.ts';
+import { findWaiver } from './waive.ts';
 import { describeImage } from './workload.ts';
 
-export type Effect = 'deny' | 'warn';
-
-/** One thing a policy, or the host, has to say. */
-export interface Finding {
-  /** The policy's name, or `tidewaiter` for the host's own rules. */
-  readonly policy: string;
-  readonly id: string | null;
-  readonly effect: Effect;
-  readonly msg: string;
-  readonly severity: string | null;
-  readonly container: string | null;
-  readonly cves: readonly string[];
-  readonly remediation: string | null;
-  /** The fault it rests on, for the host's own findings. */
-  readonly code: FaultCode | null;
-}
+export type { Effect, Finding } from './finding.ts';
+export { hostPolicy } from './finding.ts';
 
 /** What is asked of the policies. */
 export interface Question {
@@ -69,6 +58,8 @@ export interface DecisionRules {
 /** A finding and whether the decision rests on it. */
 export interface WeighedFinding extends Finding {
   readonly decisive: boolean;
+  /** The exception that dropped it: it is recorded, and counts for nothing. */
+  readonly waivedBy: Exception | null;
 }
 
 export interface Decision {
@@ -83,31 +74,35 @@ export interface Answered {
   readonly mode: Mode;
 }
 
-/** The host's name where a finding is not a policy's. */
-export const hostPolicy = 'tidewaiter';
-
 /**
- * Decides, from facts, what the policies said, and rules: a pure function. Everything that is missing, dark or broken denies, unless
- * the rules name its code.
+ * Decides, from facts, what the policies said, rules and the exceptions in force: a pure function. Everything that is missing, dark or
+ * broken denies, unless the rules name its code or an exception drops it.
  */
-export function decide(images: readonly JudgedImage[], judged: Outcome<readonly Finding[]>, rules: DecisionRules): Decision {
-  const findings: Finding[] = [...images.flatMap((image) => hostFindings(image, rules)), ...(judged.ok ? judged.value : [policyFault(judged.fault)])];
+export function decide(
+  images: readonly JudgedImage[],
+  judged: Outcome<readonly Finding[]>,
+  rules: DecisionRules,
+  exceptions: readonly CompiledException[] = [],
+): Decision {
+  const waiverOf = (finding: Finding): Exception | null => (exceptions.length === 0 ? null : findWaiver(finding, images, exceptions));
+  const host = images.flatMap((image) => hostFindings(image, rules, waiverOf));
+  const findings = [...host, ...(judged.ok ? judged.value : [policyFault(judged.fault)])].map((finding) => ({ ...finding, waivedBy: waiverOf(finding) }));
+  const denying = findings.filter(({ effect, waivedBy }) => effect === 'deny' && waivedBy === null);
   // Of an image that could not be resolved, policies can only say what follows from that: the decision rests on the cause.
-  const unresolved = new Set(
-    findings.filter(({ policy, id, effect }) => policy === hostPolicy && id === 'dark-resolve' && effect === 'deny').map(({ container }) => container),
-  );
+  const unresolved = new Set(denying.filter(({ policy, id }) => policy === hostPolicy && id === 'dark-resolve').map(({ container }) => container));
   const follows = ({ policy, container }: Finding): boolean => policy !== hostPolicy && container !== null && unresolved.has(container);
-  const denied = findings.some((finding) => finding.effect === 'deny');
   return {
-    decision: denied ? 'deny' : 'allow',
-    findings: findings.map((finding) => ({ ...finding, decisive: finding.effect === 'deny' && !follows(finding) })),
+    decision: denying.length > 0 ? 'deny' : 'allow',
+    findings: findings.map((finding) => ({ ...finding, decisive: finding.effect === 'deny' && finding.waivedBy === null && !follows(finding) })),
   };
 }
 
-function hostFindings(image: JudgedImage, rules: DecisionRules): Finding[] {
+function hostFindings(image: JudgedImage, rules: DecisionRules, waiverOf: (finding: Finding) => Exception | null): Finding[] {
   const found: Finding[] = [];
-  const add = (id: string, code: FaultCode | null, effect: Effect, msg: string, remediation: string | null): void => {
-    found.push({ policy: hostPolicy, id, effect, msg, severity: null, container: image.container.container, cves: [], remediation, code });
+  const add = (id: string, code: FaultCode | null, effect: Effect, msg: string, remediation: string | null): Finding => {
+    const finding = { policy: hostPolicy, id, effect, msg, severity: null, container: image.container.container, cves: [], remediation, code };
+    found.push(finding);
+    return finding;
   };
   const what = describeImage(image.container);
   const { reference, evidence } = image;
@@ -122,9 +117,10 @@ function hostFindings(image: JudgedImage, rules: DecisionRules): Finding[] {
     // One cause that darkens several stages is said once.
     const causes = faults.map((f) => `${f.code}: ${f.message}`).filter((cause) => !told.has(cause));
     if (effect === 'deny' && faults.length > 0 && causes.length === 0) continue;
-    for (const cause of causes) told.add(cause);
     const why = [...new Set(causes)].join('; ') || 'nothing could be looked at';
-    add(`dark-${stage}`, faults[0]?.code ?? 'INTERNAL', effect, `${what}: ${darkWords[stage]}: ${why}`, null);
+    const finding = add(`dark-${stage}`, faults[0]?.code ?? 'INTERNAL', effect, `${what}: ${darkWords[stage]}: ${why}`, null);
+    // What an exception drops of one stage is still to be said of the others.
+    if (waiverOf(finding) === null) for (const cause of causes) told.add(cause);
   }
   // Even where a dark resolve stage is forgiven, what has no digest can't be admitted as if it were pinned.
   const refused = found.some((finding) => finding.id === 'dark-resolve' && finding.effect === 'deny');

@@ -2,6 +2,7 @@ import type { AdmissionRequest, Mode } from './admission.ts';
 import type { Comparison } from './candidate.ts';
 import type { WeighedFinding } from './decision.ts';
 import type { JudgedImage, Stage } from './evidence.ts';
+import type { Exception } from './exception.ts';
 import type { Outcome } from './fault.ts';
 
 /** A decision, as the line hands it to the record keeper. */
@@ -15,6 +16,8 @@ export interface RecordDraft {
   readonly owner: { readonly kind: string; readonly name: string } | null;
   readonly images: readonly JudgedImage[];
   readonly findings: readonly WeighedFinding[];
+  /** Those that dropped a finding or took one out of the count. */
+  readonly exceptions: readonly Exception[];
   readonly decision: 'allow' | 'deny';
   readonly answered: 'allow' | 'deny';
   readonly mode: Mode;

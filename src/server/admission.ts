@@ -3,7 +3,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import type { CertificateSource } from '../domain/certificate.ts';
 import { bad, good, type Outcome } from '../domain/fault.ts';
 import type { Log } from '../domain/log.ts';
-import { type AdmissionLimits, type AdmissionMetrics, admissionLimits, createAnswerer, type Handle } from './answer.ts';
+import { type AdmissionLimits, type AdmissionMetrics, admissionLimits, createAnswerer, type Handle, routes } from './answer.ts';
 import { type CheckSecret, checkCallers, namesCaller } from './caller.ts';
 import { type Address, type RunningServer, startListening } from './listen.ts';
 
@@ -14,7 +14,7 @@ export interface AdmissionServerOptions {
   readonly clientCA: string | null;
   /** Names of whose certificate may ask, where `clientCA` is set; empty for every certificate of those authorities. */
   readonly clientNames: readonly string[];
-  /** When set, the routes are `/SECRET/mutate` and `/SECRET/validate`. */
+  /** When set, the routes are `/SECRET/mutate`, `/SECRET/validate` and `/SECRET/exceptions`. */
   readonly pathSecret: string | null;
   readonly handle: Handle;
   readonly limits?: Partial<AdmissionLimits>;
@@ -104,7 +104,7 @@ function admissionApp(options: AdmissionServerOptions, limits: AdmissionLimits, 
   app.enable('strict routing');
   const { answer, reject } = createAnswerer(options.handle, limits, options.log, options.metrics ?? null);
   const prefix = options.pathSecret === null ? '' : '/:secret';
-  for (const route of ['mutate', 'validate'] as const) {
+  for (const route of routes) {
     app.all(`${prefix}/${route}`, (request: Request, response: Response): void | Promise<void> => {
       const segment = request.params['secret'];
       if (!isSecret(typeof segment === 'string' ? segment : null)) return reject(request, response, 404);

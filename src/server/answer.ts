@@ -5,7 +5,8 @@ import { createGate } from './gate.ts';
 import { parseGoDuration } from './goDuration.ts';
 import { refuse, refuseUnread } from './refuse.ts';
 
-export type Route = 'mutate' | 'validate';
+export const routes = ['mutate', 'validate', 'exceptions'] as const;
+export type Route = (typeof routes)[number];
 
 /**
  * Answers one call. Never rejects for an expected reason.

@@ -30,11 +30,27 @@ export interface Metrics {
   readonly auditBytes: (bytes: number) => void;
   /** One segment that was removed, and the entries in it. */
   readonly auditRemoved: (entries: number) => void;
+  /** An admission that rests on an exception, by what it was. */
+  readonly exceptionUsed: (what: 'exception' | 'breakglass') => void;
+  /** How many exceptions there are, by how they stand, and whether that may be out of date. */
+  readonly exceptions: (counts: ExceptionCounts) => void;
   /** Milliseconds since the epoch. */
   readonly certificateExpires: (when: number) => void;
   /** What /metrics shows. */
   readonly contentType: string;
   readonly text: () => Promise<string>;
+}
+
+/** Numbers of exceptions. */
+export interface ExceptionCounts {
+  /** By standing: inForce, upcoming, expired, pending, void. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** In force, and near their end. */
+  readonly ending: number;
+  /** In force. */
+  readonly breakglass: number;
+  readonly unacknowledged: number;
+  readonly stale: boolean;
 }
 
 /** Fit for answers of a millisecond as well as for those that reach the deadline. */
@@ -72,6 +88,18 @@ export function createMetrics(build: { readonly version: string }): Metrics {
   const auditBytes = new Gauge({ registers, name: `${prefix}audit_bytes`, help: 'Bytes that audit records take on disk, and will take' });
   const removedSegments = new Counter({ registers, name: `${prefix}audit_removed_segments_total`, help: 'Audit segments removed for their age or size' });
   const removedEntries = new Counter({ registers, name: `${prefix}audit_removed_records_total`, help: 'Audit records removed for age or size' });
+  const used = new Counter({ registers, name: `${prefix}exceptions_used_total`, help: 'Admissions that rest on an exception', labelNames: ['what'] });
+  // There from the start: an alert on an increase would miss the first.
+  for (const what of ['exception', 'breakglass']) used.inc({ what }, 0);
+  const exceptions = new Gauge({ registers, name: `${prefix}exceptions`, help: 'Exceptions by how they stand', labelNames: ['standing'] });
+  const ending = new Gauge({ registers, name: `${prefix}exceptions_ending`, help: 'Exceptions in force that end soon' });
+  const breakglass = new Gauge({
+    registers,
+    name: `${prefix}breakglass_in_force`,
+    help: 'Breakglasses in force: policies are recorded there and not enforced',
+  });
+  const unacknowledged = new Gauge({ registers, name: `${prefix}breakglass_unacknowledged`, help: 'Breakglasses that nobody has taken note of' });
+  const stale = new Gauge({ registers, name: `${prefix}exceptions_stale`, help: '1 while the source of exceptions can not be looked at' });
   const expires = new Gauge({
     registers,
     name: `${prefix}certificate_expires_seconds`,
@@ -122,6 +150,14 @@ export function createMetrics(build: { readonly version: string }): Metrics {
     auditRemoved: (entries) => {
       removedSegments.inc();
       removedEntries.inc(entries);
+    },
+    exceptionUsed: (what) => used.inc({ what }),
+    exceptions: (now) => {
+      for (const [standing, count] of Object.entries(now.counts)) exceptions.set({ standing }, count);
+      ending.set(now.ending);
+      breakglass.set(now.breakglass);
+      unacknowledged.set(now.unacknowledged);
+      stale.set(now.stale ? 1 : 0);
     },
     certificateExpires: (when) => expires.set(when / 1000),
     contentType: registry.contentType,

@@ -48,9 +48,10 @@ describe('two replicas that start at once', () => {
       ['validating', 'validate'],
       ['mutating', 'mutate'],
     ] as const) {
-      for (const { clientConfig } of await readRegistration(kind)) {
+      for (const { name, clientConfig } of await readRegistration(kind)) {
         expect(Buffer.from(clientConfig.caBundle, 'base64').toString('utf8')).toBe(ca);
-        expect(clientConfig.service).toEqual({ path: `/${path}/${route}`, port: scene.replicas[0].port });
+        const own = name === 'exceptions.tidewaiter.dev' ? 'exceptions' : route;
+        expect(clientConfig.service).toEqual({ path: `/${path}/${own}`, port: scene.replicas[0].port });
       }
     }
   });

@@ -1,3 +1,4 @@
+import type { Exception } from '../../domain/exception.ts';
 import type { CheckedObject, CheckReport } from '../judge.ts';
 import { countResults } from '../judge.ts';
 
@@ -23,6 +24,10 @@ export function checkJson(report: CheckReport): string {
     unknown: report.unknown.map(({ file, position, kind }) => ({ file, ...position, kind })),
     faults: report.faults,
   });
+}
+
+function exceptionJson({ kind, namespace, name, expires, spec, file }: Exception): object {
+  return { kind, namespace, name, breakglass: spec.breakglass, expires: new Date(expires).toISOString(), reason: spec.reason, file };
 }
 
 function objectJson({ object, request, checked, result, unseen }: CheckedObject): object {
@@ -51,6 +56,7 @@ function objectJson({ object, request, checked, result, unseen }: CheckedObject)
       rejected: image.evidence.rejected,
       faults: image.evidence.faults,
     })),
-    findings: checked?.findings ?? [],
+    findings: (checked?.findings ?? []).map((finding) => ({ ...finding, waivedBy: finding.waivedBy === null ? null : exceptionJson(finding.waivedBy) })),
+    exceptions: (checked?.exceptions ?? []).map(exceptionJson),
   };
 }

@@ -1,6 +1,6 @@
 import type { WeighedFinding } from '../../domain/decision.ts';
 import { safeText } from '../../domain/text.ts';
-import { type CheckedObject, type CheckReport, describeObject, whyUnjudged, whyUnknown, withRemedy } from '../judge.ts';
+import { type CheckedObject, type CheckReport, describeObject, describeWaiver, whyUnjudged, whyUnknown, withRemedy } from '../judge.ts';
 import type { ManifestObject } from '../manifests.ts';
 import { manifestFaultText } from './text.ts';
 import { element, escapeXml, seconds, xmlDocument } from './xml.ts';
@@ -58,7 +58,12 @@ function testCase(object: CheckedObject): string {
   const findings = checked?.findings ?? [];
   const text = findings.map(findingLine).join('\n');
   const body = {
-    denied: () => element('failure', { message: findings.find(({ effect }) => effect === 'deny')?.msg ?? 'denied', type: 'denied' }, escapeXml(text)),
+    denied: () =>
+      element(
+        'failure',
+        { message: findings.find(({ effect, waivedBy }) => effect === 'deny' && waivedBy === null)?.msg ?? 'denied', type: 'denied' },
+        escapeXml(text),
+      ),
     warned: () => element('system-out', {}, escapeXml(text)),
     unjudged: () => element('skipped', { message: whyUnjudged(object) }, null),
     admitted: () => null,
@@ -71,7 +76,9 @@ function testCase(object: CheckedObject): string {
 }
 
 function findingLine(finding: WeighedFinding): string {
-  return `${finding.effect} [${finding.policy}] ${safeText(withRemedy(finding), 4000)}`;
+  const waiver = describeWaiver(finding);
+  const word = waiver === null ? finding.effect : 'waived';
+  return `${word} [${finding.policy}] ${safeText(withRemedy(finding), 4000)}${waiver === null ? '' : ` Dropped by ${waiver}`}`;
 }
 
 function denied(objects: readonly CheckedObject[]): number {

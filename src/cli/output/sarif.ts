@@ -1,7 +1,7 @@
 import type { WeighedFinding } from '../../domain/decision.ts';
 import { safeText } from '../../domain/text.ts';
 import type { PolicyText } from '../desk.ts';
-import { type CheckedObject, type CheckReport, describeObject, placeOf, whyUnknown, withRemedy } from '../judge.ts';
+import { type CheckedObject, type CheckReport, describeObject, describeWaiver, placeOf, whyUnknown, withRemedy } from '../judge.ts';
 import type { ManifestFault, ManifestObject } from '../manifests.ts';
 import { sarifLog, sarifPlace } from './sarifLog.ts';
 
@@ -41,10 +41,11 @@ function note(object: ManifestObject): object {
 
 function result(object: CheckedObject, finding: WeighedFinding, ruleIndex: number): object {
   const { line, column } = placeOf(object, finding);
+  const waiver = describeWaiver(finding);
   return {
     ruleId: finding.policy,
     ruleIndex,
-    level: finding.effect === 'deny' && object.result === 'denied' ? 'error' : 'warning',
+    level: finding.effect === 'deny' && finding.waivedBy === null && object.result === 'denied' ? 'error' : 'warning',
     message: { text: safeText(`${describeObject(object)}: ${withRemedy(finding)}`, 4000) },
     locations: [
       {
@@ -52,6 +53,8 @@ function result(object: CheckedObject, finding: WeighedFinding, ruleIndex: numbe
         logicalLocations: [{ fullyQualifiedName: safeText(describeObject(object)), kind: 'resource' }],
       },
     ],
+    // What an exception drops is shown, and counts for nothing (3.27.23, 3.35).
+    ...(waiver === null ? {} : { suppressions: [{ kind: 'external', justification: waiver }] }),
     properties: {
       result: object.result,
       mode: object.checked?.mode ?? null,

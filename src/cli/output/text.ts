@@ -2,7 +2,17 @@ import type { WeighedFinding } from '../../domain/decision.ts';
 import { safeText } from '../../domain/text.ts';
 import { describeContainer } from '../../domain/workload.ts';
 import type { Paint } from '../io.ts';
-import { type CheckedObject, type CheckReport, countResults, describeObject, type Result, whyUnjudged, whyUnknown } from '../judge.ts';
+import {
+  type CheckedObject,
+  type CheckReport,
+  countResults,
+  describeObject,
+  describeUse,
+  describeWaiver,
+  type Result,
+  whyUnjudged,
+  whyUnknown,
+} from '../judge.ts';
 import type { ManifestFault, ManifestObject } from '../manifests.ts';
 
 const heads: Record<Result, { readonly word: string; readonly style: 'red' | 'green' | 'yellow' | 'dim' }> = {
@@ -43,6 +53,11 @@ function objectText(object: CheckedObject, paint: Paint): string[] {
     if (moved && image.pinned) lines.push(`    -> ${safeText(image.admitted, 600)}`);
   }
   for (const finding of checked?.findings ?? []) lines.push(...findingText(finding, paint));
+  for (const exception of checked?.exceptions ?? []) {
+    // Of the others, the findings that they drop say so.
+    if (exception.spec.cves.length > 0)
+      lines.push(`  ${paint('dim', 'not counted')}  ${safeText(exception.spec.cves.join(', '), 500)}, by ${describeUse(exception)}`);
+  }
   const note = noteOf(object);
   if (note !== null) lines.push(`  ${paint('dim', note)}`);
   return lines;
@@ -51,16 +66,19 @@ function objectText(object: CheckedObject, paint: Paint): string[] {
 /** A finding, in lines. */
 export function findingText(finding: WeighedFinding, paint: Paint): string[] {
   const deny = finding.effect === 'deny';
+  const waiver = describeWaiver(finding);
+  const word = waiver === null ? finding.effect : 'waived';
   const severity = finding.severity === null ? '' : `, ${safeText(finding.severity, 20)}`;
   const container = finding.container === null || finding.msg.includes(finding.container) ? '' : `${safeText(finding.container, 100)}: `;
   const lines = [
-    `  ${paint(deny ? 'red' : 'yellow', deny ? 'deny' : 'warn')}  [${safeText(finding.policy, 100)}${severity}] ${container}${safeText(finding.msg, 2000)}`,
+    `  ${paint(waiver !== null ? 'dim' : deny ? 'red' : 'yellow', word)}  [${safeText(finding.policy, 100)}${severity}] ${container}${safeText(finding.msg, 2000)}`,
   ];
   if (finding.cves.length > 0) {
     const more = finding.cves.length > mostCves ? ` and ${finding.cves.length - mostCves} more` : '';
     lines.push(`        ${safeText(finding.cves.slice(0, mostCves).join(', '), 500)}${more}`);
   }
-  if (finding.remediation !== null) lines.push(`        What to do: ${safeText(finding.remediation, 1000)}`);
+  if (waiver !== null) lines.push(`        Dropped by ${waiver}`);
+  else if (finding.remediation !== null) lines.push(`        What to do: ${safeText(finding.remediation, 1000)}`);
   return lines;
 }
 

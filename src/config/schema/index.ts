@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { auditSettings } from './audit.ts';
 import { evidenceSettings, revokedSettings } from './evidence.ts';
+import { exceptionSettings } from './exceptions.ts';
 import { ignoreSettings, severitySourceSettings } from './findings.ts';
 import { mirrorSettings, platformSettings, regionSettings, registrySettings } from './images.ts';
 import { scanSettings, signerSettings, vexSettings } from './kinds.ts';
@@ -28,6 +29,7 @@ export const configSchema = z.strictObject({
   ignore: ignoreSettings,
   evidence: evidenceSettings,
   policy: policySettings,
+  exceptions: exceptionSettings,
   audit: auditSettings,
   cluster: clusterSettings,
 });
@@ -47,5 +49,4 @@ export const refusedKeys: Readonly<Record<string, string>> = {
   'policy.faults.POLICY_BROKEN': 'a broken set of policies always denies: nobody would be judging',
   'policy.faults.POLICY_TIMEOUT': 'policies that run too long always deny: whoever makes them slow would decide',
   'policy.faults.INTERNAL': 'what failed unexpectedly always denies',
-  exceptions: 'this version has no exceptions',
 };

@@ -96,6 +96,7 @@ export function openLine({
     gatherer: createGatherer(sources, createContentReader(client), facts, { ...times, refreshAfter }),
     policies,
     rules: { faults: new Map(), revoked: new Set() },
+    exceptions: { inForce: () => [] },
     modes: createModes({ default: 'enforce', namespaces: [], workloads: 'off' }),
     keeper: {
       keep(draft) {

@@ -5,6 +5,7 @@ import type { AdmissionRequest } from '../../../src/domain/admission.ts';
 import { deadlineIn } from '../../../src/domain/deadline.ts';
 import type { Finding, Judgement, Question } from '../../../src/domain/decision.ts';
 import type { Evidence } from '../../../src/domain/evidence.ts';
+import type { CompiledException } from '../../../src/domain/exception.ts';
 import { good, type Outcome } from '../../../src/domain/fault.ts';
 import { compileMirrors, type MirrorRule } from '../../../src/domain/mirror.ts';
 import type { ComparisonDraft, RecordDraft } from '../../../src/domain/record.ts';
@@ -74,6 +75,7 @@ export function setUp(options: { mirrors?: readonly MirrorRule[]; mode?: Partial
     comparisons: [] as ComparisonDraft[],
     compared: [] as ComparedEvent[],
     events: [] as LineEvent[],
+    exceptions: [] as readonly CompiledException[],
     unexpected: [] as unknown[],
     gathered: [] as string[],
     platforms: [] as (readonly string[])[],
@@ -101,6 +103,7 @@ export function setUp(options: { mirrors?: readonly MirrorRule[]; mode?: Partial
         return world.judge(question);
       },
     },
+    exceptions: { inForce: () => world.exceptions },
     rules: { faults: new Map([['REGISTRY_RATE_LIMITED', 'warn']]), revoked: new Set([digestOf('revoked')]) },
     modes: createModes({ default: 'enforce', namespaces: [], workloads: 'warn', ...options.mode }),
     keeper: {

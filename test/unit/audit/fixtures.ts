@@ -115,6 +115,7 @@ export const denial: WeighedFinding = {
   remediation: 'Update openssl to 3.0.2.',
   code: null,
   decisive: true,
+  waivedBy: null,
 };
 
 export function draft(changes: Partial<RecordDraft> = {}): RecordDraft {
@@ -138,6 +139,7 @@ export function draft(changes: Partial<RecordDraft> = {}): RecordDraft {
     owner: { kind: 'ReplicaSet', name: 'web-1' },
     images,
     findings: [denial],
+    exceptions: [],
     decision: 'deny',
     answered: 'deny',
     mode: 'enforce',

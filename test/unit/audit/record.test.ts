@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { seal } from '../../../src/audit/chain.ts';
 import { draftRecord, renderRecord } from '../../../src/audit/record.ts';
 import type { RecordDraft } from '../../../src/domain/record.ts';
+import { exceptionOf } from '../domain/exceptions.ts';
 import { denial, digest, draft, evidence, finding, image, inputOf, scan } from './fixtures.ts';
 
 const link = { chain: '01KB0000000000000000000000', sequence: 7, previousHash: 'f'.repeat(64) };
@@ -95,6 +96,32 @@ describe('a record', () => {
       { ...denial, cves: ['CVE-4'], container: null },
     ];
     expect(JSON.parse(entryOf(draft({ findings })).line).images[0].decidingCves).toEqual(['CVE-1', 'CVE-4']);
+  });
+
+  test('names the exceptions that were used as they were then, and what each dropped', () => {
+    const exception = exceptionOf({ policies: ['scanned'], ticket: 'SEC-7', owner: 'team web' });
+    const waived = { ...denial, decisive: false, waivedBy: exception };
+    expect(JSON.parse(entryOf(draft({ findings: [waived], exceptions: [exception], decision: 'allow', answered: 'allow' })).line)).toMatchObject({
+      findings: [{ decisive: false, waivedBy: 'ImageException shop/web' }],
+      exception: [
+        {
+          approvedBy: 'bob',
+          breakglass: false,
+          createdBy: 'alice',
+          expires: '2026-11-25T12:00:00.000Z',
+          file: null,
+          kind: 'ImageException',
+          name: 'web',
+          namespace: 'shop',
+          owner: 'team web',
+          reason: 'the fix ships on Friday',
+          revision: 'a'.repeat(64),
+          stale: false,
+          ticket: 'SEC-7',
+          uid: 'uid-1',
+        },
+      ],
+    });
   });
 
   test('says so when the policies could not judge', () => {

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { AdmissionRequest } from '../../../src/domain/admission.ts';
 import type { WeighedFinding } from '../../../src/domain/decision.ts';
 import { bad, good } from '../../../src/domain/fault.ts';
 import { readWorkload } from '../../../src/domain/workload.ts';
+import { exceptionOf } from '../domain/exceptions.ts';
 import { answer, finding, judged, openTestDesk, type TestDesk } from './desk.ts';
 import { readJunit } from './junit.ts';
 import { sarifForm } from './sarif.ts';
@@ -124,6 +126,27 @@ describe('check', () => {
     expect(code).toBe(0);
   });
 
+  it.each<[string, RegExp]>([
+    [
+      'text',
+      /ADMITTED {2}Pod default\/web.*\n.*\n.*\n {2}waived {2}\[signed\] web: no accepted signature\n {8}Dropped by exception ImageException shop\/web until 2026-11-25T12:00:00\.000Z: the fix ships on Friday\n {2}not counted {2}CVE-1, by exception/,
+    ],
+    ['json', /"result": "admitted"[\s\S]*"waivedBy": \{\s+"kind": "ImageException"/],
+    ['sarif', /"level": "warning"[\s\S]*"suppressions": \[\s+\{\s+"kind": "external",\s+"justification": "exception ImageException shop\/web until/],
+    ['junit', /<testsuites name="tidewaiter" tests="1" failures="0"/],
+  ])('shows what an exception drops, and by whose word, as %s; exit code 0', async (form, shown) => {
+    await desk.put('pod.yaml', pod('web', 'x:1'));
+    const check = async (request: AdmissionRequest) => {
+      const images = (readWorkload(request.kind, request.object)?.images ?? []).map((image) => judged(image));
+      const findings = [finding({ container: 'web', decisive: false, waivedBy: exceptionOf({ policies: ['signed'] }) })];
+      const exceptions = [exceptionOf({ policies: ['signed'] }), exceptionOf({ cves: ['CVE-1'] })];
+      return good({ request, images, decision: 'allow', answered: 'allow', mode: 'enforce', findings, exceptions, message: '', input: null } as const);
+    };
+    const { code, out } = await desk.run(['check', '-o', form, 'pod.yaml'], { app: { check } });
+    expect(out).toMatch(shown);
+    expect(code).toBe(0);
+  });
+
   describe('of what could not be looked at', () => {
     const dark = (code: 'REGISTRY_UNAVAILABLE' | 'MANIFEST_UNKNOWN', ...others: Partial<WeighedFinding>[]) => ({
       check: async (request: Parameters<typeof answer>[0]) => {
@@ -132,7 +155,7 @@ describe('check', () => {
           judged(image, { dark: ['resolve'], faults: [{ stage: 'resolve', source: 'registry', code, message: 'so it is', transient }] }),
         );
         const findings = [finding({ policy: 'tidewaiter', id: 'dark-resolve', code, container: 'web', msg: `${code}: so it is` }), ...others.map(finding)];
-        return good({ request, images, decision: 'deny', answered: 'deny', mode: 'enforce', findings, message: '', input: null } as const);
+        return good({ request, images, decision: 'deny', answered: 'deny', mode: 'enforce', findings, exceptions: [], message: '', input: null } as const);
       },
     });
     const run = async (app: ReturnType<typeof dark>) => {

@@ -203,7 +203,7 @@ describe('config', () => {
     await desk.put('tidewaiter.yaml', `${head}mode: { default: x }\nexceptions: {}\n`);
     expect(await desk.run(['config', 'check'])).toMatchObject({
       code: 1,
-      out: 'tidewaiter.yaml:3:18: mode.default: must be one of enforce, warn, observe\ntidewaiter.yaml:4:1: exceptions: this version has no exceptions\n2 faults\n',
+      out: 'tidewaiter.yaml:3:18: mode.default: must be one of enforce, warn, observe\ntidewaiter.yaml:4:1: exceptions: must have a directory, a seal, or both\n2 faults\n',
       err: '',
     });
   });

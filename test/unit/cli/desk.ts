@@ -44,6 +44,7 @@ export function finding(more: Partial<WeighedFinding>): WeighedFinding {
     remediation: null,
     code: null,
     decisive: effect === 'deny',
+    waivedBy: null,
     ...more,
   };
 }
@@ -60,7 +61,7 @@ export function answer(request: AdmissionRequest, mode: Checked['mode'] = 'enfor
   });
   const decision = findings.some(({ effect }) => effect === 'deny') ? 'deny' : 'allow';
   const under = request.kind === 'v1/Pod' ? mode : 'warn';
-  return { request, images, decision, answered: under === 'enforce' ? decision : 'allow', mode: under, findings, message: '', input: null };
+  return { request, images, decision, answered: under === 'enforce' ? decision : 'allow', mode: under, findings, exceptions: [], message: '', input: null };
 }
 
 export interface Ran {

@@ -37,6 +37,10 @@ describe('help', () => {
       ['policy', 'explain'],
       ['policy', 'build'],
       ['policy', 'schema'],
+      ['exceptions', 'list'],
+      ['exceptions', 'check'],
+      ['exceptions', 'approve'],
+      ['breakglass'],
       ['config', 'check'],
       ['config', 'schema'],
     ].map((command) => [command.join(' '), command]),
@@ -49,7 +53,7 @@ describe('help', () => {
 
   it('lists every command, and what exit codes mean', async () => {
     const { out } = await desk.run(['--help']);
-    for (const word of ['serve', 'check', 'verify', 'policy', 'config', 'Exit codes']) expect(out).toContain(word);
+    for (const word of ['serve', 'check', 'verify', 'policy', 'exceptions', 'breakglass', 'config', 'Exit codes']) expect(out).toContain(word);
   });
 
   it('is not needed to learn the version', async () => {

@@ -295,7 +295,7 @@ describe('the webhook configurations', () => {
     register();
     const read = await api.readWebhooks('validating', 'tidewaiter', soon());
     if (!read.ok || read.value === null) throw new Error('not read');
-    const patch = bundlePatch(read.value, btoa('CA'), '/validate');
+    const patch = bundlePatch(read.value, btoa('CA'), (name) => `/${name}`);
     fake.put(validating, { metadata: { name: 'tidewaiter' }, webhooks: [webhook('b.x', { url: 'https://localhost' }), webhook('a.x', { service })] });
     expect(await api.patchWebhooks('validating', 'tidewaiter', patch, soon())).toEqual({ ok: true, value: false });
   });

@@ -42,7 +42,8 @@ const cases: readonly Case[] = [
   ['half of a key pair', 'server:\n  tls: { certFile: a.pem }', 4, 'server.tls', /both of certFile and keyFile/],
   ['two kinds of certificate', 'server:\n  tls: { selfSigned: {}, certFile: a.pem, keyFile: b.pem }', 4, 'server.tls', /must have one of/],
   ['the console', 'server:\n  console: 127.0.0.1:8080', 4, 'server.console', /this version has no console/],
-  ['exceptions', 'exceptions: { directory: x }', 3, 'exceptions', /this version has no exceptions/],
+  ['exceptions of nowhere', 'exceptions: {}', 3, 'exceptions', /must have a directory, a seal, or both/],
+  ['two keys of a seal', 'exceptions:\n  seal: { keyFile: a, secret: { namespace: a, name: b } }', 4, 'exceptions.seal', /must have one of keyFile and secret/],
   [
     'a mistyped kind of signer',
     'signers:\n  - { name: ci, images: [ghcr.io/a/**],\n      kind: cosign-keyles }',

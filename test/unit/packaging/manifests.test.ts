@@ -34,6 +34,7 @@ describe('base and overlays', () => {
     const kinds = all(folder).map((object) => object.kind);
     expect(new Set(kinds)).toEqual(
       new Set([
+        'CustomResourceDefinition',
         'Namespace',
         'ServiceAccount',
         'Role',
@@ -50,7 +51,7 @@ describe('base and overlays', () => {
         'ValidatingWebhookConfiguration',
       ]),
     );
-    const clusterWide = /^(Namespace|Cluster.*|.*WebhookConfiguration)$/;
+    const clusterWide = /^(Namespace|Cluster.*|CustomResource.*|.*WebhookConfiguration)$/;
     for (const object of all(folder)) expect(object.metadata.namespace).toBe(clusterWide.test(object.kind) ? undefined : own);
   });
 
@@ -62,13 +63,23 @@ describe('base and overlays', () => {
     expect(configuration('overlays/enforce').mode.default).toBe('enforce');
   });
 
-  it('of try can hold nothing up; of enforce fail closed for Pods', () => {
+  it('of try can hold nothing up but exceptions; of enforce fail closed for Pods', () => {
     const policies = (folder: string): string[] =>
       (['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'] as const).flatMap((kind) =>
         one(kind, 'tidewaiter', folder).webhooks.map((webhook) => `${webhook.name} ${webhook.failurePolicy}`),
       );
-    expect(policies('overlays/try')).toEqual(['pods.tidewaiter.dev Ignore', 'pods.tidewaiter.dev Ignore', 'workloads.tidewaiter.dev Ignore']);
-    expect(policies('overlays/enforce')).toEqual(['pods.tidewaiter.dev Fail', 'pods.tidewaiter.dev Fail', 'workloads.tidewaiter.dev Ignore']);
+    expect(policies('overlays/try')).toEqual([
+      'pods.tidewaiter.dev Ignore',
+      'exceptions.tidewaiter.dev Fail',
+      'pods.tidewaiter.dev Ignore',
+      'workloads.tidewaiter.dev Ignore',
+    ]);
+    expect(policies('overlays/enforce')).toEqual([
+      'pods.tidewaiter.dev Fail',
+      'exceptions.tidewaiter.dev Fail',
+      'pods.tidewaiter.dev Fail',
+      'workloads.tidewaiter.dev Ignore',
+    ]);
   });
 });
 
@@ -88,7 +99,11 @@ describe('rights', () => {
       expect(rule.verbs).toEqual(['get', 'patch']);
       expect(rule.resourceNames).toHaveLength(1);
     }
-    expect(rules.filter((rule) => !isNamed(rule)).map(({ resources, verbs }) => [...resources, ...verbs].join(' '))).toEqual(['namespaces nodes list watch']);
+    expect(rules.filter((rule) => !isNamed(rule)).map(({ resources, verbs }) => [...resources, ...verbs].join(' '))).toEqual([
+      'namespaces nodes list watch',
+      'imageexceptions clusterimageexceptions list watch',
+      'subjectaccessreviews create',
+    ]);
   });
 
   it('fit the names in the configuration and of the objects', () => {
@@ -97,6 +112,16 @@ describe('rights', () => {
     expect(one('Secret', secret.name).data).toBeUndefined();
     expect(secret).toMatchObject({ namespace: own, service: one('Service').metadata.name });
     expect(one('ClusterRole').rules[0]?.resourceNames).toEqual([one('MutatingWebhookConfiguration').metadata.name]);
+  });
+
+  it('of people are bound to nobody, and only theirs have the verbs of exceptions', () => {
+    const bound = all().filter(({ kind }) => kind.endsWith('RoleBinding'));
+    expect(bound.map(({ metadata }) => metadata.name)).toEqual(['tidewaiter', 'tidewaiter']);
+    const verbs = (name: string): readonly string[] => one('ClusterRole', name).rules.flatMap((rule) => rule.verbs);
+    expect(verbs('tidewaiter-exception-author')).not.toContain('approve');
+    expect(verbs('tidewaiter-exception-author')).not.toContain('breakglass');
+    expect(verbs('tidewaiter-exception-approver')).toEqual(expect.arrayContaining(['approve', 'acknowledge']));
+    expect(verbs('tidewaiter-breakglass')).toContain('breakglass');
   });
 
   it('of the Pod are those of the restricted Pod security standard, with a root file system that can’t be written', () => {
@@ -164,9 +189,11 @@ describe('the Deployment', () => {
 
 describe('the webhook configurations', () => {
   const webhooks = () => (['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'] as const).flatMap((kind) => one(kind).webhooks);
+  /** Those that are asked about what runs. */
+  const judging = () => webhooks().filter(({ name }) => name !== 'exceptions.tidewaiter.dev');
 
   it('leave out kube-system and our own namespace, by the label that the API server itself sets', () => {
-    for (const webhook of webhooks()) {
+    for (const webhook of judging()) {
       expect(webhook['namespaceSelector']).toEqual({
         matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', own] }],
       });
@@ -180,7 +207,7 @@ describe('the webhook configurations', () => {
   });
 
   it('ask about a rewrite again when another webhook has changed the Pod, and say truly what they do besides', () => {
-    const [mutating, ...validating] = webhooks();
+    const [mutating, ...validating] = judging();
     expect(mutating).toMatchObject({ reinvocationPolicy: 'IfNeeded', sideEffects: 'None' });
     for (const webhook of validating) expect(webhook['sideEffects']).toBe('NoneOnDryRun');
     for (const webhook of webhooks()) expect(webhook).toMatchObject({ matchPolicy: 'Equivalent', timeoutSeconds: 10, admissionReviewVersions: ['v1'] });
@@ -190,11 +217,35 @@ describe('the webhook configurations', () => {
     const covered = (webhook: ReturnType<typeof webhooks>[number]): string[] =>
       webhook.rules.flatMap((rule) => rule.resources.map((resource: string) => `${rule.apiGroups[0]}/${rule.apiVersions[0]}/${resource} ${rule.operations}`));
     const pods = ['/v1/pods CREATE,UPDATE', '/v1/pods/ephemeralcontainers UPDATE'];
-    const [mutating, podsJudged, workloadsJudged] = webhooks().map(covered);
+    const [mutating, podsJudged, workloadsJudged] = judging().map(covered);
     expect(mutating).toEqual(pods);
     expect(podsJudged).toEqual(pods);
     const kinds = workloadKinds.filter((kind) => kind !== 'v1/Pod').map((kind) => `${kind.includes('/v1/') ? '' : '/'}${kind.toLowerCase()}s CREATE,UPDATE`);
     expect(workloadsJudged?.sort()).toEqual(kinds.sort());
+  });
+});
+
+describe('the webhook for exceptions', () => {
+  const webhook = () => one('MutatingWebhookConfiguration').webhooks.find(({ name }) => name === 'exceptions.tidewaiter.dev');
+
+  it('is asked about every write, in every namespace, once, and nothing is written while nobody answers', () => {
+    expect(webhook()).toMatchObject({ failurePolicy: 'Fail', reinvocationPolicy: 'Never', sideEffects: 'None' });
+    expect(webhook()).not.toHaveProperty('namespaceSelector');
+    expect(webhook()?.rules).toEqual([
+      {
+        apiGroups: ['tidewaiter.dev'],
+        apiVersions: ['v1'],
+        operations: ['CREATE', 'UPDATE', 'DELETE'],
+        resources: ['imageexceptions', 'clusterimageexceptions'],
+      },
+    ]);
+  });
+
+  it('finds its key in a Secret that is there and that the webhook may fill', () => {
+    const { secret } = configuration('overlays/enforce').exceptions.seal;
+    expect(one('Secret', secret.name).data).toBeUndefined();
+    expect(one('Role').rules[1]).toMatchObject({ resources: ['secrets'], resourceNames: [secret.name] });
+    expect(secret.namespace).toBe(own);
   });
 });
 

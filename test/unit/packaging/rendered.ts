@@ -85,6 +85,7 @@ export const configurationSchema = z.looseObject({
   }),
   mode: z.object({ default: z.string() }),
   policy: z.object({ directory: z.string() }),
+  exceptions: z.object({ seal: z.object({ secret: z.object({ namespace: z.string(), name: z.string() }) }) }),
   audit: z.looseObject({ store: z.string() }),
 });
 

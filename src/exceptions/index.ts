@@ -1,0 +1,10 @@
+export { openClusterExceptions } from './clusterSource.ts';
+export { checkException, type SeenException, seeException, seeHeld } from './desk.ts';
+export { type FolderParts, openExceptionFolder } from './folder.ts';
+export type { ExceptionTimes, Held } from './held.ts';
+export { kindOf } from './read.ts';
+export { createExceptionReview, type ExceptionReview, noExceptionReview } from './review.ts';
+export { createExceptionRoom, type ExceptionRoom } from './room.ts';
+export { openSecretKeys, type WatchedKeys } from './secretKeys.ts';
+export type { ExceptionSource } from './source.ts';
+export { acknowledgeAnnotation, approveAnnotation } from './write.ts';
