@@ -79,7 +79,12 @@ describe('a filter', () => {
       id: ['01JD'],
     };
     expect(Object.keys(samples)).toEqual(Object.keys(filterParameters));
-    const pairs = Object.entries(samples).map(([name, values]) => fc.option(fc.constantFrom(...values).map((value) => [name, value] as const), { nil: null }));
+    const pairs = Object.entries(samples).map(([name, values]) =>
+      fc.option(
+        fc.constantFrom(...values).map((value) => [name, value] as const),
+        { nil: null },
+      ),
+    );
     fc.assert(
       fc.property(fc.tuple(...pairs), (chosen) => {
         const parsed = parseFilter(
@@ -87,7 +92,7 @@ describe('a filter', () => {
           now,
         );
         if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
-        const again = parseFilter(new URLSearchParams(renderFilter(parsed.filter).map(([name, value]) => [name, value])), now + 5_000);
+        const again = parseFilter(new URLSearchParams(renderFilter(parsed.filter).map(([name, value]): [string, string] => [name, value])), now + 5_000);
         expect(again).toEqual(parsed);
       }),
     );
