@@ -2,7 +2,8 @@
 import { hostname } from 'node:os';
 import type { LineEvent } from './admission/line.ts';
 import { decodeReview, encodeReview } from './admission/review.ts';
-import { type AuditStatus, createAudit, type Sink, type SinkKind, sinkKinds } from './audit/index.ts';
+import { type AuditStatus, createAudit, describeStore, type Sink, type SinkKind, sinkKinds } from './audit/index.ts';
+import { auditStoreOf, spoolOf } from './auditStore.ts';
 import type { ClusterApi } from './cluster/api.ts';
 import { connectCluster } from './cluster/client.ts';
 import { formatConfigFault, type LoadedConfig, watchConfig } from './config/index.ts';
@@ -45,18 +46,23 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
   const metrics = createMetrics({ version });
   const sinks = await openSinks(config);
   if (!sinks.ok) return sinks;
+  const store = await auditStoreOf(config, process.env);
+  if (!store.ok) return store;
   const audit = await createAudit({
-    directory: config.resolvePath(settings.audit.store.path),
+    directory: spoolOf(config),
+    store: store.value,
     sinks: sinks.value,
     required: settings.audit.required,
     replica: hostname(),
     build: version,
     retention: settings.audit.retention,
     maxBytes: settings.audit.maxBytes,
+    storeBytes: settings.audit.storeBytes,
     clock: Date.now,
     log,
     onLoss: (records) => metrics.auditLost(records),
     onRemoval: (entries) => metrics.auditRemoved(entries),
+    onRetired: (entries) => metrics.auditRetired(entries),
   });
   if (!audit.ok) return audit;
 
@@ -119,9 +125,10 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
   }
   const watch = watchConfig(config, (outcome) => void current.replace(outcome));
   const queue = setInterval(() => {
-    const { bytes, queue: length } = audit.value.status();
+    const { bytes, queue: length, store: filled } = audit.value.status();
     metrics.auditQueue(length);
     metrics.auditBytes(bytes);
+    if (filled !== null) metrics.auditStore(filled.fault === null, filled.shipped);
   }, 1_000);
   queue.unref();
 
@@ -129,7 +136,7 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     admission: listeners.value.admission,
     ops: listeners.value.ops,
     about: {
-      records: config.resolvePath(settings.audit.store.path),
+      records: describeStore(store.value),
       policies: first.value.policies.status().policies.flatMap(({ name, mode }) => (mode === 'off' ? [] : [name])),
       pathSecret: listeners.value.pathSecret,
       ca: listeners.value.ca,
@@ -269,11 +276,12 @@ function policyCheck({ policies }: Core): ReadinessCheck {
 /** Of what the records may take, from where on it is said that older ones go. */
 const nearlyFull = 0.9;
 
-function auditCheck({ bytes, fault: broken, maxBytes, removed }: AuditStatus, required: boolean): ReadinessCheck {
+function auditCheck({ bytes, fault: broken, maxBytes, removed, store }: AuditStatus, required: boolean): ReadinessCheck {
   if (broken !== null) return { name: 'audit', ready: !required, reason: broken.message };
-  if (bytes < nearlyFull * maxBytes) return { name: 'audit', ready: true, reason: 'records are kept' };
+  const waiting = store?.fault === null || store === null ? '' : `; they wait in the spool: ${store.fault.message}`;
+  if (bytes < nearlyFull * maxBytes) return { name: 'audit', ready: true, reason: `records are kept${waiting}` };
   const share = Math.floor((100 * bytes) / maxBytes);
-  return { name: 'audit', ready: true, reason: `records are kept, and take ${share} % of audit.maxBytes: the oldest go, ${removed} files so far` };
+  return { name: 'audit', ready: true, reason: `records are kept, and take ${share} % of audit.maxBytes: the oldest go, ${removed} files so far${waiting}` };
 }
 
 function count(metrics: Metrics, event: LineEvent): void {

@@ -194,6 +194,16 @@ export interface Hold {
   readonly time: number;
 }
 
+/** Places and releases holds. */
+export interface HoldKeeper {
+  list(): Promise<Outcome<readonly Hold[]>>;
+  /** False: there is one of that name. */
+  place(hold: Hold): Promise<Outcome<boolean>>;
+  /** False: there is none. */
+  release(name: string): Promise<Outcome<boolean>>;
+  close(): Promise<void>;
+}
+
 /**
  * Reads the log, whichever store it is in. Every answer is bounded. Faults: AUDIT_UNAVAILABLE when the store can't be reached or the
  * question takes too long, LIMIT_EXCEEDED for a question that is too large, REVIEW_INVALID for a cursor that is none of ours. Nothing

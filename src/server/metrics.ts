@@ -24,6 +24,10 @@ export interface Metrics {
   readonly auditBytes: (bytes: number) => void;
   /** One segment that was removed, and the entries in it. */
   readonly auditRemoved: (entries: number) => void;
+  /** Entries that the store removed for their age. */
+  readonly auditRetired: (entries: number) => void;
+  /** Whether the store takes records, and how many entries it took so far. */
+  readonly auditStore: (up: boolean, shipped: number) => void;
   /** Milliseconds since the epoch. */
   readonly certificateExpires: (when: number) => void;
   /** What /metrics shows. */
@@ -61,6 +65,9 @@ export function createMetrics(build: { readonly version: string }): Metrics {
   const auditBytes = new Gauge({ registers, name: `${prefix}audit_bytes`, help: 'Bytes that audit records take on disk, and will take' });
   const removedSegments = new Counter({ registers, name: `${prefix}audit_removed_segments_total`, help: 'Audit segments removed for their age or size' });
   const removedEntries = new Counter({ registers, name: `${prefix}audit_removed_records_total`, help: 'Audit records removed for age or size' });
+  const retired = new Counter({ registers, name: `${prefix}audit_retired_records_total`, help: 'Audit records that the store removed for their age' });
+  const storeUp = new Gauge({ registers, name: `${prefix}audit_store_up`, help: 'Whether the audit store takes records: 0 they wait in the spool' });
+  const stored = new Counter({ registers, name: `${prefix}audit_stored_records_total`, help: 'Audit records that the store took' });
   const expires = new Gauge({
     registers,
     name: `${prefix}certificate_expires_seconds`,
@@ -81,6 +88,7 @@ export function createMetrics(build: { readonly version: string }): Metrics {
 
   // The number in work is kept here and handed over when somebody looks.
   let working = 0;
+  let known = 0;
   return {
     admission: {
       began: () => {
@@ -107,6 +115,12 @@ export function createMetrics(build: { readonly version: string }): Metrics {
     auditRemoved: (entries) => {
       removedSegments.inc();
       removedEntries.inc(entries);
+    },
+    auditRetired: (entries) => retired.inc(entries),
+    auditStore: (up, shipped) => {
+      storeUp.set(up ? 1 : 0);
+      stored.inc(Math.max(0, shipped - known));
+      known = shipped;
     },
     certificateExpires: (when) => expires.set(when / 1000),
     contentType: registry.contentType,

@@ -1,4 +1,4 @@
-import { bad, good, type Outcome } from '../../domain/fault.ts';
+import { bad, type Fault, good, type Outcome } from '../../domain/fault.ts';
 import { entriesFrom, listChains, listHolds, listRemovals } from './chains.ts';
 import { contentsOf, mostContents } from './contents.ts';
 import { countExceptions, countPolicies, countTimeline } from './counts.ts';
@@ -39,11 +39,11 @@ async function look<T>(signal: AbortSignal, act: () => Promise<Outcome<T>>): Pro
 }
 
 /** What went wrong with a database, without its own words: they may hold what is in it. */
-export function storeFault(cause: unknown, signal?: AbortSignal): { readonly ok: false; readonly fault: import('../../domain/fault.ts').Fault } {
+export function storeFault(cause: unknown, signal?: AbortSignal, name = ''): { readonly ok: false; readonly fault: Fault } {
   if (signal?.aborted === true) return bad('AUDIT_UNAVAILABLE', 'the question to the audit store was given up', { cause });
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   const known = reasons.find(([form]) => form.test(code))?.[1];
-  return bad('AUDIT_UNAVAILABLE', `the audit store can not be used${known === undefined ? '' : `: ${known}`}`, { cause });
+  return bad('AUDIT_UNAVAILABLE', `the audit store${name === '' ? '' : ` ${name}`} can not be used${known === undefined ? '' : `: ${known}`}`, { cause });
 }
 
 /** By PostgreSQL's error codes (https://www.postgresql.org/docs/15/errcodes-appendix.html) and the system's. */
@@ -56,6 +56,7 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   [/^53/, 'it has no room, or no connection left'],
   [/^(?:ECONN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPIPE|57P0)/, 'it can not be reached'],
   [/^(?:ENOTFOUND|EAI_AGAIN)/, 'its host can not be found'],
-  [/^ENOENT$/, 'it is not there'],
+  [/^STORE_FULL$/, 'it takes as many bytes as audit.storeBytes lets it, and nothing in it may go'],
+  [/^ENOENT$/, 'it is not there; serve makes it when it starts'],
   [/^(?:CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|ERR_TLS)/, 'its certificate is not trusted'],
 ];

@@ -16,6 +16,8 @@ export interface Database {
   /** Makes a partition where there is none. */
   write(partition: Partition): Promise<void>;
   remove(partition: Partition): Promise<void>;
+  /** Bytes that it takes where that is ours to bound; null where the database's own people do. */
+  bytes(): number | null;
   /**
    * Runs what puts records in, or what takes contents away (`exclusive`): never both at once, so that no content goes while a record
    * that refers to it comes. In PostgreSQL all of it is one transaction, in SQLite each step is.

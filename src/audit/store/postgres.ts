@@ -91,6 +91,7 @@ export function openPostgres(settings: PostgresSettings, connections: number): D
         for (const table of partitionedTables) await sql`drop table if exists ${sql.table(`${table}_${partition.name}`)}`.execute(transaction);
       });
     },
+    bytes: () => null,
     async change(exclusive, act) {
       try {
         return await db.transaction().execute(async (transaction) => {

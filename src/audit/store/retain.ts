@@ -5,11 +5,14 @@ import type { Partition } from './period.ts';
 import type { KeptClass, Tables } from './tables.ts';
 import { chunks } from './write.ts';
 
-/** Milliseconds for which records are kept, by retention class. */
-export type StoreRetention = Readonly<Record<KeptClass, number>>;
+/** Milliseconds for which records are kept, by retention class; and bytes that a store in files takes at most. */
+export interface StoreRetention extends Readonly<Record<KeptClass, number>> {
+  readonly bytes: number;
+}
 
 /**
- * Removes weeks that are altogether older than their records are kept, but for those that a hold is about. Before a week goes, the
+ * Removes weeks that are altogether older than their records are kept, and where a store in files takes too many bytes more than
+ * those; but never those that a hold is about. Before a week goes, the
  * store says which entries went. A process that ends in between leaves what the next run finishes. Rejects as the database does.
  *
  * @returns how many entries were removed
@@ -19,17 +22,41 @@ export async function applyRetention(db: Database, retention: StoreRetention, no
   const holds = await db.main.selectFrom('holds').select(['from_time', 'to_time']).execute();
   for (const partition of [...(await db.partitions())].reverse()) {
     if (partition.to > now - retention[partition.kept]) continue;
-    if (holds.some(({ from_time, to_time }) => (from_time ?? 0) < partition.to && (to_time ?? Number.POSITIVE_INFINITY) > partition.from)) continue;
-    removed += await removePartition(db, partition, now, log);
+    if (isHeld(partition, holds)) continue;
+    removed += await removePartition(db, partition, 'retention', now, log);
+  }
+  for (const partition of isOver(db, retention) ? candidates(await db.partitions(), now) : []) {
+    if (!isOver(db, retention)) break;
+    if (!isHeld(partition, holds)) removed += await removePartition(db, partition, 'size', now, log);
   }
   await removeSpare(db);
   return removed;
 }
 
-async function removePartition(db: Database, partition: Partition, now: number, log: AuditLog): Promise<number> {
+/** Whether a store in files takes more than it may. */
+export function isOver(db: Database, { bytes }: Pick<StoreRetention, 'bytes'>): boolean {
+  return (db.bytes() ?? 0) > bytes;
+}
+
+/** What goes where there is no room: plain admissions before all else, the oldest first, and never the denials of this week. */
+function candidates(partitions: readonly Partition[], now: number): readonly Partition[] {
+  const oldest = [...partitions].reverse();
+  return [...oldest.filter(({ kept }) => kept === 'allow'), ...oldest.filter(({ kept, to }) => kept === 'deny' && to <= now)];
+}
+
+interface HeldTime {
+  readonly from_time: number | null;
+  readonly to_time: number | null;
+}
+
+function isHeld({ from, to }: Partition, holds: readonly HeldTime[]): boolean {
+  return holds.some(({ from_time, to_time }) => (from_time ?? 0) < to && (to_time ?? Number.POSITIVE_INFINITY) > from);
+}
+
+async function removePartition(db: Database, partition: Partition, reason: 'retention' | 'size', now: number, log: AuditLog): Promise<number> {
   const tables = await db.read(partition);
   if (tables === null) return 0;
-  const ranges = await rangesOf(tables, partition, now);
+  const ranges = (await rangesOf(tables, partition, now)).map((range) => ({ ...range, reason }));
   for (const chunk of chunks(ranges, 500))
     await db.main
       .insertInto('removals')
@@ -58,7 +85,12 @@ async function removePartition(db: Database, partition: Partition, now: number, 
   }
   await db.remove(partition);
   const entries = ranges.reduce((sum, range) => sum + range.entries, 0);
-  log.info({ week: partition.name, entries }, 'audit records were removed, since they are older than such are kept');
+  log.info(
+    { week: partition.name, entries, reason },
+    reason === 'size'
+      ? 'audit records were removed: the store took more bytes than it may'
+      : 'audit records were removed, since they are older than such are kept',
+  );
   return entries;
 }
 

@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely, SqliteDialect } from 'kysely';
@@ -66,6 +66,7 @@ export function openSqlite(file: string, mode: 'read' | 'write'): Database {
       // The main file last: what is left without it is no partition.
       for (const suffix of ['', '-wal', '-shm']) rmSync(`${pathOf(partition)}${suffix}`, { force: true });
     },
+    bytes: () => [file, ...(existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [])].reduce((sum, path) => sum + sizeOf(path), 0),
     change: (_exclusive, act) => act(change),
     async close() {
       for (const name of [...open.keys()]) await release(name);
@@ -82,6 +83,7 @@ function openFile(file: string, mode: 'read' | 'write'): Kysely<Tables> {
     closeSync(openSync(file, 'a', 0o600));
     chmodSync(file, 0o600);
   }
+  if (mode === 'read' && !existsSync(file)) throw Object.assign(new Error('there is no such file'), { code: 'ENOENT' });
   const database = new DatabaseSync(file, { readOnly: mode === 'read', timeout: 5_000 });
   // With a log that is written ahead, readers and the writer do not wait for each other.
   if (mode === 'write') database.exec('pragma auto_vacuum = incremental; pragma journal_mode = wal; pragma synchronous = normal; pragma cache_size = -16000');
@@ -101,6 +103,11 @@ function openFile(file: string, mode: 'read' | 'write'): Kysely<Tables> {
       },
     }),
   });
+}
+
+/** Of a file with what is written ahead of it; one that is gone takes none. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 function values(parameters: readonly unknown[]): (string | number | bigint | null)[] {

@@ -100,6 +100,7 @@ describe('the files of the image, alone in an empty folder', () => {
     expect(top).toEqual([
       'LICENSE',
       'THIRD_PARTY_LICENSES.txt',
+      'audit-worker.mjs',
       'bin',
       'policies',
       'policy-worker.mjs',

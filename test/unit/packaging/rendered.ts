@@ -85,7 +85,7 @@ export const configurationSchema = z.looseObject({
   }),
   mode: z.object({ default: z.string() }),
   policy: z.object({ directory: z.string() }),
-  audit: z.looseObject({ store: z.string() }),
+  audit: z.looseObject({ store: z.string(), spool: z.string() }),
 });
 
 /** Renders a folder of manifests/ as `kubectl apply -k` does. */
