@@ -27,7 +27,7 @@ function rowText(row: RecordRow | CollapsedRow, paint: Paint, width: number): st
   const { word, style } = classWords[row.class];
   const object = `${row.namespace === '' ? '' : `${row.namespace}/`}${row.owner === null ? (row.name ?? '(no name)') : `${row.owner.kind}/${row.owner.name}`}`;
   const head = `${time(row.time)}  `;
-  const left = fit(object, 42);
+  const left = cut(object, 42);
   const images =
     [...new Set(row.images.map(({ image, written }) => short(image ?? written)))].join(', ') + (row.imagesOmitted > 0 ? `, ${row.imagesOmitted} more` : '');
   const room = width - head.length - 9 - Math.max(30, left.length) - 2;
@@ -42,8 +42,8 @@ function rowText(row: RecordRow | CollapsedRow, paint: Paint, width: number): st
   const why = row.reason === null ? note : `${row.reason.policy}: ${row.reason.msg}${note === '' ? '' : ` (${note})`}`;
   const indent = ' '.repeat(head.length);
   return [
-    `${head}${paint(style, word.padEnd(7))}  ${left.padEnd(30)}  ${fit(images, Math.max(10, room))}`,
-    ...(why === '' ? [] : [`${indent}${fit(why, width - indent.length)}`]),
+    `${head}${paint(style, word.padEnd(7))}  ${left.padEnd(30)}  ${cut(images, Math.max(10, room))}`,
+    ...(why === '' ? [] : [`${indent}${cut(why, width - indent.length)}`]),
     `${indent}${paint('dim', `${retries}${row.id}${row.class === 'fault' ? ', could not look' : ''}`)}`,
   ];
 }
@@ -58,7 +58,7 @@ export function time(milliseconds: number): string {
   return new Date(milliseconds).toISOString().slice(0, 19).replace('T', ' ');
 }
 
-function fit(text: string, width: number): string {
+function cut(text: string, width: number): string {
   const safe = safeText(text, 4000);
   return safe.length <= width ? safe : `${safe.slice(0, Math.max(1, width - 1))}…`;
 }
