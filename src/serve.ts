@@ -3,11 +3,12 @@ import { hostname } from 'node:os';
 import type { LineEvent } from './admission/line.ts';
 import { decodeReview, encodeReview } from './admission/review.ts';
 import { type AuditStatus, createAudit, describeStore, type Sink, type SinkKind, sinkKinds } from './audit/index.ts';
-import { auditStoreOf, spoolOf } from './auditStore.ts';
+import { auditReaderOf, auditStoreOf, spoolOf } from './auditStore.ts';
 import type { ClusterApi } from './cluster/api.ts';
 import { connectCluster } from './cluster/client.ts';
 import { formatConfigFault, type LoadedConfig, watchConfig } from './config/index.ts';
 import { buildCore, type Core, type CoreParts } from './core.ts';
+import type { Acknowledger, RecordReader } from './domain/auditReader.ts';
 import { deadlineIn } from './domain/deadline.ts';
 import { type FaultCode, good, type Outcome, publicFault } from './domain/fault.ts';
 import type { Log } from './domain/log.ts';
@@ -26,7 +27,16 @@ export interface Running {
   readonly admission: { readonly host: string; readonly port: number };
   readonly ops: { readonly host: string; readonly port: number } | null;
   /** Where records go, and what judges, for those who started it. */
-  readonly about: { readonly records: string; readonly policies: readonly string[]; readonly pathSecret: string | null; readonly ca: string | null };
+  readonly about: {
+    readonly records: string;
+    /** The folder that they are written to first. */
+    readonly spool: string;
+    readonly policies: readonly string[];
+    readonly pathSecret: string | null;
+    readonly ca: string | null;
+  };
+  /** The log, for who looks back while it runs: no admission waits for that. */
+  readonly audit: RecordReader & Acknowledger;
   /** Finishes what has begun, then ends. */
   stop(): Promise<void>;
 }
@@ -123,6 +133,7 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     await closeAll();
     return listeners;
   }
+  const reader = auditReaderOf(config, store.value, log);
   const watch = watchConfig(config, (outcome) => void current.replace(outcome));
   const queue = setInterval(() => {
     const { bytes, queue: length, store: filled } = audit.value.status();
@@ -137,15 +148,18 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     ops: listeners.value.ops,
     about: {
       records: describeStore(store.value),
+      spool: spoolOf(config),
       policies: first.value.policies.status().policies.flatMap(({ name, mode }) => (mode === 'off' ? [] : [name])),
       pathSecret: listeners.value.pathSecret,
       ca: listeners.value.ca,
     },
+    audit: { ...reader, acknowledge: (acknowledgement) => audit.value.acknowledge(acknowledgement) },
     async stop() {
       watch.close();
       clearInterval(queue);
       await listeners.value.close();
       await current.close();
+      await reader.close();
       await closeAll();
     },
   });

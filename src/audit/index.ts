@@ -1,7 +1,8 @@
 import { ulid } from 'ulidx';
+import type { Acknowledgement, Acknowledger } from '../domain/auditReader.ts';
 import { bad, type Fault, fault, good, type Outcome } from '../domain/fault.ts';
 import type { Kept, RecordDraft, RecordKeeper } from '../domain/record.ts';
-import { Chain, type Chained, type ChainPoint, renderLoss, renderOpening, seal } from './chain.ts';
+import { Chain, type Chained, type ChainPoint, renderEvent, renderLoss, renderOpening, seal } from './chain.ts';
 import { KeptRecord } from './keptRecord.ts';
 import { limitsWithin, removeAbove } from './limits.ts';
 import type { AuditLog } from './log.ts';
@@ -65,7 +66,7 @@ export interface AuditStatus {
   readonly sinks: readonly { readonly name: string; readonly lost: number }[];
 }
 
-export interface Audit extends RecordKeeper {
+export interface Audit extends RecordKeeper, Acknowledger {
   status(): AuditStatus;
   /** Puts on disk what is held. Nothing is kept afterwards. */
   close(): Promise<void>;
@@ -184,6 +185,13 @@ class ChainedAudit implements Audit {
       this.#options.log.error({ id: draft.id, cause: String(cause) }, 'a decision can not be rendered as an audit record');
       return this.#lose(draft.id, '', 'the decision can not be rendered as an audit record');
     }
+  }
+
+  /** In the chain of this process, whichever chain the record is in. */
+  acknowledge({ by, note, record, time }: Acknowledgement): Promise<Outcome<void>> {
+    const entry = seal(renderEvent(this.#chain.next, this.#options, { reviewed: { by, note, record } }, time));
+    const batch = this.#append(entry, '');
+    return batch === null ? Promise.resolve(bad('AUDIT_UNAVAILABLE', 'the audit spool takes no records')) : this.#spool.durable(batch);
   }
 
   status(): AuditStatus {

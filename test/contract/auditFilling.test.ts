@@ -71,6 +71,24 @@ describe.each(['sqlite', 'postgres'] as const)('into %s', (kind) => {
     await audit.close();
   });
 
+  it('an acknowledgement is an entry of the chain, and is seen on its record', async () => {
+    const settings = await storeKinds[kind](folder);
+    const audit = await open(settings);
+    const [id, other] = [await deny(audit), await deny(audit)];
+    expect(await audit.acknowledge({ record: id, by: 'bob', time: 1_795_000_000_000, note: 'known\u202e' })).toMatchObject({ ok: true });
+    await audit.close();
+    await read(settings, async (reader) => {
+      const shown = await reader.show(id, 'all', signal);
+      expect(shown.ok && shown.value?.row.acknowledged).toEqual({ record: id, by: 'bob', time: 1_795_000_000_000, note: 'known\u202e' });
+      for (const [acknowledged, expected] of [[true, id], [false, other]] as const) {
+        const listed = await reader.list({ filter: { acknowledged }, visible: 'all' }, { limit: 5 }, signal);
+        expect(listed.ok && listed.value.rows.map((row) => row.id)).toEqual([expected]);
+      }
+      const chains = await reader.chains(signal);
+      expect(chains.ok && chains.value.map(({ entries }) => entries)).toEqual([4]);
+    });
+  });
+
   it('what is held at the end is there afterwards, and files that are whole there go', async () => {
     const settings = await storeKinds[kind](folder);
     const audit = await open(settings, { limits: { segment: 20_000 } });
