@@ -5,12 +5,13 @@ import type { RecordQuery } from '../../domain/auditReader.ts';
 import { bad, good, type Outcome } from '../../domain/fault.ts';
 import { glob } from '../../domain/glob.ts';
 import type { Database } from './database.ts';
-import type { Partition } from './period.ts';
+import { type Partition, placeOf } from './period.ts';
 import type { KeptClass, TermKind } from './tables.ts';
 import { parseSearch } from './words.ts';
 
 /** A query, made ready to be asked of each partition. */
 export interface Prepared {
+  readonly kind: Database['kind'];
   /** What a row `r` of `records` must fulfil. */
   readonly conditions: readonly RawBuilder<unknown>[];
   /** A term that all records have, to look them up by: newest first without a sort. The conditions do not repeat it. */
@@ -41,14 +42,14 @@ export async function prepare(db: Database, { filter, visible }: RecordQuery): P
 
   const image = filter.image === undefined ? good(null) : await imageCondition(db, filter.image);
   if (!image.ok) return image;
-  if (image.value !== null) conditions.push(image.value);
+  if (image.value?.condition) conditions.push(image.value.condition);
 
   const marked = filter.acknowledged === undefined ? good(null) : await acknowledgedCondition(db, filter, filter.acknowledged);
   if (!marked.ok) return marked;
   if (marked.value !== null) conditions.push(marked.value);
 
   conditions.push(...scalarConditions(db.kind, filter));
-  const { driver, others } = splitTerms(filter);
+  const { driver, others } = splitTerms(db.kind, filter, image.value?.term ?? undefined);
   conditions.push(...others);
   if (filter.text !== undefined) {
     const words = wordCondition(db.kind, filter.text);
@@ -56,6 +57,7 @@ export async function prepare(db: Database, { filter, visible }: RecordQuery): P
     conditions.push(words ?? sql`false`);
   }
   return good({
+    kind: db.kind,
     conditions,
     driver,
     from: filter.from ?? 0,
@@ -66,10 +68,21 @@ export async function prepare(db: Database, { filter, visible }: RecordQuery): P
   });
 }
 
-/** What a partition is asked: with the bounds of its time, so that in PostgreSQL no other is looked at. */
-export function withinPartition({ from, to }: Prepared, partition: Partition): RawBuilder<boolean> {
-  const bounds = [sql`r.kept = ${sql.lit(partition.kept)}`, sql`r.time >= ${sql.lit(Math.max(from, partition.from))}`];
-  return sql<boolean>`${sql.join([...bounds, sql`r.time < ${sql.lit(Math.min(to, partition.to))}`], sql` and `)}`;
+/**
+ * What a partition is asked besides. Of PostgreSQL with the bounds of the partition, so that no other is looked at; in SQLite each is a
+ * file of its own, and a bound by the place keeps to the order in which rows are wanted.
+ */
+export function withinPartition({ from, kind, to }: Prepared, partition: Partition): RawBuilder<boolean> {
+  const bounds: Sql[] = kind === 'sqlite' ? [] : [sql`r.kept = ${sql.lit(partition.kept)}`, ...between('r', partition)];
+  if (from > partition.from) bounds.push(sql`r.place >= ${placeOf(from)}`);
+  if (to < partition.to) bounds.push(sql`r.place < ${placeOf(to)}`);
+  return all(bounds);
+}
+
+/** The bounds of a partition's time. */
+export function between(table: string, { from, to }: Partition): readonly Sql[] {
+  const time = sql.ref(`${table}.time`);
+  return [sql`${time} >= ${sql.lit(from)}`, sql`${time} < ${sql.lit(to)}`];
 }
 
 export function all(conditions: readonly Sql[]): RawBuilder<boolean> {
@@ -104,26 +117,34 @@ function scalarConditions(kind: Kind, filter: RecordFilter): Sql[] {
 }
 
 /** Rare things first: what few records have is what they are looked up by. */
-function splitTerms(filter: RecordFilter): { readonly driver: Prepared['driver']; readonly others: readonly Sql[] } {
+function splitTerms(db: Kind, filter: RecordFilter, image: string | undefined): { readonly driver: Prepared['driver']; readonly others: readonly Sql[] } {
   const wholeDigest = filter.digest !== undefined && /^(?:sha256:.{64}|sha512:.{128})$/.test(filter.digest);
   const named: readonly (readonly [TermKind, string | undefined])[] = [
     ['cve', filter.cve],
     ['digest', wholeDigest ? filter.digest : undefined],
     ['exception', filter.exception === '*' ? undefined : filter.exception],
     ['code', filter.codes?.length === 1 ? filter.codes[0] : undefined],
+    ['image', image],
     ['signer', filter.signer],
     ['policy', filter.policy],
   ];
   const [first, ...rest] = named.flatMap(([kind, term]) => (term === undefined ? [] : [{ kind, term }]));
-  const others = rest.map(({ kind, term }) => hasTerm(kind, sql`t.term = ${term}`));
-  if (filter.digest !== undefined && !wholeDigest) others.push(hasTerm('digest', prefixed(sql`t.term`, filter.digest)));
-  if (filter.exception === '*') others.push(hasTerm('exception', sql`true`));
-  if (filter.codes !== undefined && filter.codes.length > 1) others.push(hasTerm('code', sql`t.term in (${sql.join([...filter.codes])})`));
+  const others = rest.map(({ kind, term }) => hasTerm(db, kind, sql`t.term = ${term}`));
+  if (filter.digest !== undefined && !wholeDigest) others.push(hasTerm(db, 'digest', prefixed(sql`t.term`, filter.digest)));
+  if (filter.exception === '*') others.push(hasTerm(db, 'exception', sql`true`));
+  if (filter.codes !== undefined && filter.codes.length > 1) others.push(hasTerm(db, 'code', sql`t.term in (${sql.join([...filter.codes])})`));
   return { driver: first ?? null, others };
 }
 
-function hasTerm(kind: TermKind, condition: Sql): Sql {
-  return sql`exists (select 1 from terms t where t.kind = ${sql.lit(kind)} and t.place = r.place and t.kept = r.kept and t.time = r.time and ${condition})`;
+/** Whether a record has a term, looked for by its place. */
+export function hasTerm(db: Kind, kind: TermKind, condition: Sql): Sql {
+  return sql`exists (select 1 from terms t where ${all([sql`t.kind = ${sql.lit(kind)}`, condition, ...samePlace(db, 't')])})`;
+}
+
+/** In PostgreSQL with what says which partition that is. */
+function samePlace(db: Kind, table: string): readonly Sql[] {
+  const same = (column: string): Sql => sql`${sql.ref(`${table}.${column}`)} = ${sql.ref(`r.${column}`)}`;
+  return db === 'sqlite' ? [same('place')] : ['place', 'kept', 'time'].map(same);
 }
 
 function prefixed(column: Sql, prefix: string): Sql {
@@ -154,16 +175,21 @@ async function namesOf(db: Database, kind: 'namespace' | 'repository', patterns:
   }
 }
 
-/** A glob of a repository, and one of its tags where the pattern has a colon after the last slash. */
-async function imageCondition(db: Database, pattern: string): Promise<Outcome<Sql>> {
+/**
+ * A glob of a repository, and one of its tags where the pattern has a colon after the last slash. One repository is a term to look
+ * records up by; several are looked for record by record.
+ */
+async function imageCondition(db: Database, pattern: string): Promise<Outcome<{ readonly term: string | null; readonly condition: Sql | null }>> {
   const colon = pattern.indexOf(':', pattern.lastIndexOf('/') + 1);
   const [repository, tag] = colon < 0 ? [pattern, null] : [pattern.slice(0, colon), pattern.slice(colon + 1)];
-  const names = await namesOf(db, 'repository', [repository]);
-  if (!names.ok) return names;
-  const tagged = tag === null ? sql`true` : sql`i.tag like ${escapeLike(tag).replaceAll(/\*+/g, '%')} escape '!'`;
-  const from = sql`from images i where i.kept = r.kept and ${among(db.kind, sql`i.repository`, names.value ?? [])} and ${tagged}`;
-  // One name is looked up by its index, newest first; many are checked record by record.
-  return good(sql`r.place in (select i.place ${from})`);
+  const found = await namesOf(db, 'repository', [repository]);
+  if (!found.ok) return found;
+  const names = found.value ?? [];
+  const term = names.length === 1 ? (names[0] ?? null) : null;
+  if (term !== null && tag === null) return good({ term, condition: null });
+  const tagged = tag === null ? [] : [sql`i.tag like ${escapeLike(tag).replaceAll(/\*+/g, '%')} escape '!'`];
+  const condition = all([...samePlace(db.kind, 'i'), among(db.kind, sql`i.repository`, names), ...tagged]);
+  return good({ term, condition: names.length === 0 ? sql`false` : sql`exists (select 1 from images i where ${condition})` });
 }
 
 /** In SQLite acknowledgements are in another file than the records: so their ids are asked for first. */

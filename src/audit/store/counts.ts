@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { type RecordClass, recordClasses } from '../../domain/auditFilter.ts';
 import type { ExceptionCount, PolicyCount, RecordQuery, Timeline } from '../../domain/auditReader.ts';
 import { bad, good, type Outcome } from '../../domain/fault.ts';
-import { all, type Prepared, prepare, withinPartition } from './conditions.ts';
+import { all, hasTerm, type Prepared, prepare, withinPartition } from './conditions.ts';
 import type { Database } from './database.ts';
 import { weeksOf } from './rows.ts';
 import type { TermKind } from './tables.ts';
@@ -71,9 +71,8 @@ async function firstTime(db: Database): Promise<number | null> {
 }
 
 /** All conditions, the term that rows would be looked up by among them. */
-export function withDriver({ conditions, driver }: Prepared) {
-  if (driver === null) return conditions;
-  return [...conditions, sql`r.place in (select t.place from terms t where t.kind = ${driver.kind} and t.term = ${driver.term} and t.kept = r.kept)`];
+export function withDriver({ conditions, driver, kind }: Prepared) {
+  return driver === null ? conditions : [...conditions, hasTerm(kind, driver.kind, sql`t.term = ${driver.term}`)];
 }
 
 /** Distinct names in an answer at most: those with the most records. */

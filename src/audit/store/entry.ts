@@ -295,6 +295,7 @@ function termsOf(
   const terms: Record<TermKind, readonly string[]> = {
     cve: [...findings.flatMap((finding) => strings(property(finding, 'cves'))), ...images.flatMap((image) => strings(property(image, 'decidingCves')))],
     digest: [...images.map((image) => property(property(image, 'reference'), 'digest')), ...platforms].flatMap((each) => text(each) ?? []),
+    image: images.map((image) => repositoryOf(property(image, 'reference'))),
     signer: images.flatMap((image) => strings(property(image, 'signers'))),
     exception: exceptions,
     code: codes,

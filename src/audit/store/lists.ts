@@ -1,4 +1,3 @@
-import { sql } from 'kysely';
 import {
   type CollapsedRow,
   mostRows,
@@ -15,6 +14,7 @@ import { referencesOf } from '../content.ts';
 import { referencesOfEntry } from '../fit.ts';
 import { all, type Prepared, prepare, withinPartition } from './conditions.ts';
 import { contentsOf } from './contents.ts';
+import { withDriver } from './counts.ts';
 import type { Database } from './database.ts';
 import type { WholeRecord } from './pages.ts';
 import { cursorOf, type FoundRow, findRows, presentRows, renderCursor, weeksOf } from './rows.ts';
@@ -110,14 +110,7 @@ async function countRetries(db: Database, prepared: Prepared, found: readonly Fo
   // Retries are of one day: no other is looked at.
   const day = 86_400_000;
   const bounds = { ...prepared, from: Math.max(prepared.from, dayOf(oldest.place)), to: Math.min(prepared.to, dayOf(newest.place) + day) };
-  const { driver } = prepared;
-  const conditions =
-    driver === null
-      ? prepared.conditions
-      : [
-          ...prepared.conditions,
-          sql`exists (select 1 from terms t where t.kind = ${driver.kind} and t.term = ${driver.term} and t.place = r.place and t.kept = r.kept and t.time = r.time)`,
-        ];
+  const conditions = withDriver(prepared);
   for (const partition of (await weeksOf(db, bounds)).flat()) {
     signal.throwIfAborted();
     const tables = await db.read(partition);

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Acknowledgement, PageRequest, RecordRow } from '../../domain/auditReader.ts';
 import { bad, good, type Outcome } from '../../domain/fault.ts';
-import { all, beforePlace, type Prepared, withinPartition } from './conditions.ts';
+import { all, beforePlace, between, type Prepared, withinPartition } from './conditions.ts';
 import type { Database } from './database.ts';
 import { type Partition, placeForm, timeOfPlace } from './period.ts';
 
@@ -70,8 +70,7 @@ async function findInPartition(db: Database, prepared: Prepared, { after, limit,
           .select(columns)
           .where('d.kind', '=', driver.kind)
           .where('d.term', '=', driver.term)
-          .where('d.kept', '=', partition.kept)
-          .where(sql<boolean>`d.time >= ${sql.lit(partition.from)} and d.time < ${sql.lit(partition.to)}`)
+          .where(db.kind === 'sqlite' ? sql<boolean>`true` : all([sql`d.kept = ${sql.lit(partition.kept)}`, ...between('d', partition)]))
           .where(after === null ? sql<boolean>`true` : order === 'newest' ? sql<boolean>`d.place < ${after}` : sql<boolean>`d.place > ${after}`)
           .where(conditions)
           .orderBy('d.place', direction)

@@ -81,7 +81,7 @@ export interface TermsTable extends Partitioned {
   place: string;
 }
 
-export const termKinds = ['cve', 'digest', 'signer', 'exception', 'code', 'policy', 'policyDenied', 'policyDecided', 'policyWarned'] as const;
+export const termKinds = ['image', 'cve', 'digest', 'signer', 'exception', 'code', 'policy', 'policyDenied', 'policyDecided', 'policyWarned'] as const;
 export type TermKind = (typeof termKinds)[number];
 
 export interface ImagesTable extends Partitioned {
