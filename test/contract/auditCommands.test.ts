@@ -11,7 +11,19 @@ import { recordId, type StoreStage, stageStore, stopSharedPostgres, storeKinds }
 
 const now = Date.now();
 const hour = 3_600_000;
-const request = { uid: 'u', operation: 'CREATE', kind: 'v1/Pod', subResource: '', namespace: 'shop', name: null, generateName: 'web-7d-', user: { username: 'alice', groups: [] }, dryRun: false, object: {}, oldObject: null } as const;
+const request = {
+  uid: 'u',
+  operation: 'CREATE',
+  kind: 'v1/Pod',
+  subResource: '',
+  namespace: 'shop',
+  name: null,
+  generateName: 'web-7d-',
+  user: { username: 'alice', groups: [] },
+  dryRun: false,
+  object: {},
+  oldObject: null,
+} as const;
 const hostile: Partial<RecordDraft> = {
   id: recordId(now - 2 * hour),
   time: now - 2 * hour,
@@ -19,7 +31,14 @@ const hostile: Partial<RecordDraft> = {
   owner: null,
   findings: [{ ...denial, msg: '=HYPERLINK("http://evil")\u202e' }],
 };
-const admitted: Partial<RecordDraft> = { id: recordId(now - 3 * hour), time: now - 3 * hour, request: { ...request, namespace: 'dev' }, decision: 'allow', answered: 'allow', findings: [] };
+const admitted: Partial<RecordDraft> = {
+  id: recordId(now - 3 * hour),
+  time: now - 3 * hour,
+  request: { ...request, namespace: 'dev' },
+  decision: 'allow',
+  answered: 'allow',
+  findings: [],
+};
 const outage = { stage: 'scans', source: 'harbor', code: 'REGISTRY_UNAVAILABLE', message: 'harbor.corp does not answer', transient: true } as const;
 const dark: Partial<RecordDraft> = {
   id: recordId(now - 4 * hour),
@@ -27,9 +46,27 @@ const dark: Partial<RecordDraft> = {
   request,
   owner: { kind: 'Job', name: 'import' },
   images: [image(evidence({ faults: [outage], scans: [], dark: ['scans'], signatures: [] }))],
-  findings: [{ ...denial, policy: 'tidewaiter', id: 'dark-scans', code: 'REGISTRY_UNAVAILABLE', cves: [], msg: 'container web: no scan result could be looked at', remediation: null }],
+  findings: [
+    {
+      ...denial,
+      policy: 'tidewaiter',
+      id: 'dark-scans',
+      code: 'REGISTRY_UNAVAILABLE',
+      cves: [],
+      msg: 'container web: no scan result could be looked at',
+      remediation: null,
+    },
+  ],
 };
-const retries = Array.from({ length: 3 }, (_, i): Partial<RecordDraft> => ({ id: recordId(now - i * 1000 - 1000), time: now - i * 1000 - 1000, request, owner: { kind: 'ReplicaSet', name: 'web-7d' } }));
+const retries = Array.from(
+  { length: 3 },
+  (_, i): Partial<RecordDraft> => ({
+    id: recordId(now - i * 1000 - 1000),
+    time: now - i * 1000 - 1000,
+    request,
+    owner: { kind: 'ReplicaSet', name: 'web-7d' },
+  }),
+);
 
 const kinds = Object.keys(storeKinds).filter((kind) => kind === 'sqlite' || kind === 'postgres' || kind === 'jsonl');
 
@@ -47,7 +84,11 @@ describe.each(kinds)('with records in %s', (kind) => {
     mkdirSync(folder);
     const { settings } = stage;
     const store =
-      settings.kind === 'postgres' ? `postgres://${settings.user}@${settings.host}:${settings.port}/${settings.database}` : settings.kind === 'sqlite' ? `sqlite:${settings.file}` : `jsonl:${settings.directory}`;
+      settings.kind === 'postgres'
+        ? `postgres://${settings.user}@${settings.host}:${settings.port}/${settings.database}`
+        : settings.kind === 'sqlite'
+          ? `sqlite:${settings.file}`
+          : `jsonl:${settings.directory}`;
     if (settings.kind === 'postgres') writeFileSync(join(folder, 'password'), `${settings.password ?? ''}\n`);
     writeFileSync(
       join(folder, 'tidewaiter.yaml'),
@@ -150,12 +191,19 @@ describe.each(kinds)('with records in %s', (kind) => {
   });
 
   it('show of what is not there says so', async () => {
-    expect(await run('show', '01AAAAAAAAAAAAAAAAAAAAAAAA')).toMatchObject({ code: 1, out: '', err: expect.stringContaining('there is no record with this id') });
+    expect(await run('show', '01AAAAAAAAAAAAAAAAAAAAAAAA')).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringContaining('there is no record with this id'),
+    });
   });
 
   it('export writes the records byte for byte, oldest first', async () => {
     const { code, out } = await run('export');
-    const records = out.trimEnd().split('\n').map((line) => JSON.parse(line));
+    const records = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     expect([code, records.map(({ id }) => id)]).toEqual([0, [dark, admitted, hostile, ...[...retries].reverse()].map(({ id }) => id)]);
   });
 

@@ -80,7 +80,10 @@ describe.each(['sqlite', 'postgres'] as const)('into %s', (kind) => {
     await read(settings, async (reader) => {
       const shown = await reader.show(id, 'all', signal);
       expect(shown.ok && shown.value?.row.acknowledged).toEqual({ record: id, by: 'bob', time: 1_795_000_000_000, note: 'known\u202e' });
-      for (const [acknowledged, expected] of [[true, id], [false, other]] as const) {
+      for (const [acknowledged, expected] of [
+        [true, id],
+        [false, other],
+      ] as const) {
         const listed = await reader.list({ filter: { acknowledged }, visible: 'all' }, { limit: 5 }, signal);
         expect(listed.ok && listed.value.rows.map((row) => row.id)).toEqual([expected]);
       }

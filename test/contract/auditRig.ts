@@ -19,7 +19,7 @@ export const signal = new AbortController().signal;
 let postgres: Promise<PostgresServer> | null = null;
 
 /** One server for all tests of a file. */
-export function sharedPostgres(): Promise<PostgresServer> {
+function sharedPostgres(): Promise<PostgresServer> {
   postgres ??= startPostgres();
   return postgres;
 }
@@ -91,7 +91,7 @@ export async function stageStore(kind: StoreSettings['kind'], clock: () => numbe
   };
 }
 
-export async function openAudit(directory: string, clock: () => number): Promise<Audit> {
+async function openAudit(directory: string, clock: () => number): Promise<Audit> {
   const created = await createAudit(options(directory, { clock }));
   if (!created.ok) throw new Error(created.fault.message);
   return created.value;

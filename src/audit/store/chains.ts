@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Hold, StoredChain, StoredEntry, StoredRemoval } from '../../domain/auditReader.ts';
 import { bad, good, type Outcome } from '../../domain/fault.ts';
 import type { Database } from './database.ts';
@@ -6,7 +7,7 @@ import type { Partition } from './period.ts';
 /** Chains, removals, holds that are told at most. */
 const mostTold = 100_000;
 /** Entries asked for at once at most. */
-export const mostEntries = 200;
+const mostEntries = 200;
 
 interface Ends {
   entries: number;
@@ -22,9 +23,11 @@ export async function listChains(db: Database, signal: AbortSignal): Promise<Out
     const rows = await tables
       ?.selectFrom('records')
       .select(({ fn }) => ['chain', fn.countAll<number>().as('entries'), fn.min('sequence').as('first'), fn.max('sequence').as('last')])
-      .where('kept', '=', partition.kept)
-      .where('time', '>=', partition.from)
-      .where('time', '<', partition.to)
+      .where(
+        db.kind === 'sqlite'
+          ? sql<boolean>`true`
+          : sql<boolean>`kept = ${sql.lit(partition.kept)} and time >= ${sql.lit(partition.from)} and time < ${sql.lit(partition.to)}`,
+      )
       .groupBy('chain')
       .execute();
     for (const { chain, entries, first, last } of rows ?? []) {

@@ -20,6 +20,8 @@ export interface Prepared {
   readonly from: number;
   readonly to: number;
   readonly kept: KeptClass | null;
+  /** Repositories that the filter's `image` stands for; null: it names none. */
+  readonly repositories: readonly string[] | null;
   /** Nothing can match. */
   readonly empty: boolean;
 }
@@ -32,13 +34,19 @@ type Kind = Database['kind'];
 
 /** Faults: LIMIT_EXCEEDED when a glob stands for too many names. Rejects as the database does. */
 export async function prepare(db: Database, { filter, visible }: RecordQuery): Promise<Outcome<Prepared>> {
-  const conditions: Sql[] = [sql`r.id <> ''`];
+  const conditions: Sql[] = [sql`r.class <> 'event'`];
   let empty = false;
   const namespaces = await namesOf(db, 'namespace', filter.namespaces);
   if (!namespaces.ok) return namespaces;
   const seen = visible === 'all' ? namespaces.value : (namespaces.value ?? [...visible]).filter((name) => visible.has(name));
   if (seen !== null) conditions.push(among(db.kind, sql`r.namespace`, seen));
   empty ||= seen?.length === 0;
+
+  // `Pod` means `v1/Pod`, and `Deployment` that of any group.
+  const objects = await namesOf(db, 'kind', filter.kind === undefined ? undefined : filter.kind.includes('/') ? [filter.kind] : [`**/${filter.kind}`]);
+  if (!objects.ok) return objects;
+  if (objects.value !== null) conditions.push(among(db.kind, sql`r.kind`, objects.value));
+  empty ||= objects.value?.length === 0;
 
   const image = filter.image === undefined ? good(null) : await imageCondition(db, filter.image);
   if (!image.ok) return image;
@@ -49,7 +57,7 @@ export async function prepare(db: Database, { filter, visible }: RecordQuery): P
   if (marked.value !== null) conditions.push(marked.value);
 
   conditions.push(...scalarConditions(db.kind, filter));
-  const { driver, others } = splitTerms(db.kind, filter, image.value?.term ?? undefined);
+  const { driver, others } = splitTerms(db.kind, { ...filter, ...(await wholeDigest(db, filter)) }, image.value?.term ?? undefined);
   conditions.push(...others);
   if (filter.text !== undefined) {
     const words = wordCondition(db.kind, filter.text);
@@ -58,6 +66,7 @@ export async function prepare(db: Database, { filter, visible }: RecordQuery): P
   }
   return good({
     kind: db.kind,
+    repositories: image.value === null ? null : image.value.names,
     conditions,
     driver,
     from: filter.from ?? 0,
@@ -105,9 +114,6 @@ function scalarConditions(kind: Kind, filter: RecordFilter): Sql[] {
   equals('name', filter.name);
   equals('policy_revision', filter.policyRevision);
   equals('replica', filter.replica);
-  // `Pod` means `v1/Pod`, and `Deployment` that of any group.
-  if (filter.kind !== undefined)
-    found.push(filter.kind.includes('/') ? sql`r.kind = ${filter.kind}` : sql`r.kind like ${`%/${escapeLike(filter.kind)}`} escape '!'`);
   flag('breakglass', filter.breakglass);
   flag('last_known_good', filter.lastKnownGood);
   flag('differs', filter.differs);
@@ -151,14 +157,19 @@ function prefixed(column: Sql, prefix: string): Sql {
   return sql`(${column} >= ${prefix} and ${column} < ${`${prefix}~`})`;
 }
 
-function among(kind: Kind, column: Sql, values: readonly string[]): Sql {
+/** Whether a column has one of several values, however many. */
+export function among(kind: Kind, column: Sql, values: readonly string[]): Sql {
   if (values.length === 0) return sql`false`;
   if (values.length <= 20) return sql`${column} in (${sql.join([...values])})`;
   return kind === 'sqlite' ? sql`${column} in (select value from json_each(${JSON.stringify(values)}))` : sql`${column} = any(${[...values]}::text[])`;
 }
 
 /** The names that globs stand for: `*` is any run of characters. null: any name. */
-async function namesOf(db: Database, kind: 'namespace' | 'repository', patterns: readonly string[] | undefined): Promise<Outcome<readonly string[] | null>> {
+async function namesOf(
+  db: Database,
+  kind: 'namespace' | 'repository' | 'kind',
+  patterns: readonly string[] | undefined,
+): Promise<Outcome<readonly string[] | null>> {
   if (patterns === undefined) return good(null);
   const plain = patterns.filter((pattern) => !pattern.includes('*'));
   const globs = patterns.filter((pattern) => pattern.includes('*')).map(glob);
@@ -179,17 +190,48 @@ async function namesOf(db: Database, kind: 'namespace' | 'repository', patterns:
  * A glob of a repository, and one of its tags where the pattern has a colon after the last slash. One repository is a term to look
  * records up by; several are looked for record by record.
  */
-async function imageCondition(db: Database, pattern: string): Promise<Outcome<{ readonly term: string | null; readonly condition: Sql | null }>> {
+async function imageCondition(
+  db: Database,
+  pattern: string,
+): Promise<Outcome<{ readonly names: readonly string[]; readonly term: string | null; readonly condition: Sql | null }>> {
   const colon = pattern.indexOf(':', pattern.lastIndexOf('/') + 1);
   const [repository, tag] = colon < 0 ? [pattern, null] : [pattern.slice(0, colon), pattern.slice(colon + 1)];
   const found = await namesOf(db, 'repository', [repository]);
   if (!found.ok) return found;
   const names = found.value ?? [];
   const term = names.length === 1 ? (names[0] ?? null) : null;
-  if (term !== null && tag === null) return good({ term, condition: null });
+  if (term !== null && tag === null) return good({ names, term, condition: null });
   const tagged = tag === null ? [] : [sql`i.tag like ${escapeLike(tag).replaceAll(/\*+/g, '%')} escape '!'`];
   const condition = all([...samePlace(db.kind, 'i'), among(db.kind, sql`i.repository`, names), ...tagged]);
-  return good({ term, condition: names.length === 0 ? sql`false` : sql`exists (select 1 from images i where ${condition})` });
+  return good({ names, term, condition: names.length === 0 ? sql`false` : sql`exists (select 1 from images i where ${condition})` });
+}
+
+/** The digest that the beginning of one stands for, where that is one only: records are looked up by it at once. */
+async function wholeDigest(db: Database, { digest }: RecordFilter): Promise<Pick<RecordFilter, 'digest'>> {
+  if (digest === undefined) return {};
+  const found = new Set<string>();
+  for (const partition of db.kind === 'postgres' ? (await db.partitions()).slice(0, 1) : await db.partitions()) {
+    const tables = await db.read(partition);
+    // Two in order: the first may occur a million times.
+    let after = digest;
+    for (let i = 0; i < 2; i += 1) {
+      const next = await tables
+        ?.selectFrom('terms')
+        .select('term')
+        .where('kind', '=', 'digest')
+        .where('term', i === 0 ? '>=' : '>', after)
+        .where('term', '<', `${digest}~`)
+        .orderBy('term')
+        .limit(1)
+        .executeTakeFirst();
+      if (next === undefined) break;
+      found.add(next.term);
+      after = next.term;
+    }
+    if (found.size > 1) return { digest };
+  }
+  const [only] = found;
+  return { digest: only ?? digest };
 }
 
 /** In SQLite acknowledgements are in another file than the records: so their ids are asked for first. */

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { type ImageSighting, mostRows, type Page, type PageRequest, type RecordQuery, type Sighting } from '../../domain/auditReader.ts';
 import { bad, good, type Outcome } from '../../domain/fault.ts';
 import { glob } from '../../domain/glob.ts';
-import { all, prepare, withinPartition } from './conditions.ts';
+import { all, among, prepare, withinPartition } from './conditions.ts';
 import { withDriver } from './counts.ts';
 import type { Database } from './database.ts';
 import { partitionOf, timeOfPlace } from './period.ts';
@@ -59,6 +59,10 @@ async function collectDigests(db: Database, query: RecordQuery, signal: AbortSig
   const { image, digest: wanted } = query.filter;
   // Records have other images too: only those that are meant are told.
   const matches = image === undefined ? null : glob(image);
+  const { conditions, driver, repositories } = prepared.value;
+  const named = repositories === null ? [] : [among(db.kind, sql`i.repository`, repositories)];
+  // What the image itself says needs no other look at the record.
+  const meant = [...(driver?.kind === 'image' ? conditions : withDriver(prepared.value)), ...named];
   const found = new Map<string, Digest>();
   for (const partition of prepared.value.empty ? [] : (await weeksOf(db, prepared.value)).flat()) {
     signal.throwIfAborted();
@@ -77,7 +81,7 @@ async function collectDigests(db: Database, query: RecordQuery, signal: AbortSig
         fn.max('r.place').as('last'),
       ])
       .where('i.digest', '<>', '')
-      .where(all([...withDriver(prepared.value), withinPartition(prepared.value, partition)]))
+      .where(all([...meant, withinPartition(prepared.value, partition)]))
       .groupBy(['i.repository', 'i.digest', 'i.tag'])
       .limit(mostDigests + 1)
       .execute();

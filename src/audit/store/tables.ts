@@ -18,8 +18,8 @@ interface MainTables {
   contents: { sha256: string; text: string };
   /** Contents of partitions that were removed, until it is known whether others refer to them. */
   spare: { sha256: string };
-  /** Repositories and namespaces that occur, which globs are held against. */
-  names: { kind: 'repository' | 'namespace'; name: string };
+  /** Repositories, namespaces and kinds of objects that occur, which globs are held against. */
+  names: { kind: 'repository' | 'namespace' | 'kind'; name: string };
   acknowledgements: { record: string; by_whom: string; time: number; note: string };
   removals: RemovalsTable;
   holds: { name: string; from_time: number | null; to_time: number | null; reason: string; by_whom: string; time: number };

@@ -75,6 +75,7 @@ async function putMain(main: Kysely<Tables>, { contents, entries, lost }: StoreB
   const note = (kind: Tables['names']['kind'], name: string): void => void (name !== '' && names.set(`${kind} ${name}`, { kind, name }));
   for (const { record, images } of entries) {
     note('namespace', record.namespace);
+    note('kind', record.kind);
     for (const { repository } of images) note('repository', repository);
   }
   // In one order everywhere: replicas that wait for each other's rows must not wait in a circle.
