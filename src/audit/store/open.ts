@@ -18,7 +18,7 @@ export function openDatabase(settings: StoreSettings, mode: 'read' | 'write', co
     case 'jsonl':
       return openSqlite(settings.index, mode);
     case 'postgres':
-      return openPostgres(settings, connections);
+      return openPostgres(settings, mode, connections);
   }
 }
 

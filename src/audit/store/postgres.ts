@@ -21,15 +21,15 @@ export interface PostgresSettings {
   readonly password: string | null;
 }
 
-/** Milliseconds. */
-const limits = { connect: 5_000, statement: 20_000, idle: 60_000 };
+/** Milliseconds. Who asks does not wait as long as who removes a week of records may have to. */
+const limits = { connect: 5_000, idle: 60_000, statement: { read: 20_000, write: 120_000 } };
 
 /** Of our advisory locks, "tidewait" in bytes; the second key says which. */
 const lockSpace = 0x7469_6465;
 const locks = { contents: 1, partitions: 2 };
 
 /** Tables in PostgreSQL, shared by all replicas. Nothing is connected until something is asked. */
-export function openPostgres(settings: PostgresSettings, connections: number): Database {
+export function openPostgres(settings: PostgresSettings, mode: 'read' | 'write', connections: number): Database {
   const pool = new pg.Pool({
     host: settings.host,
     port: settings.port,
@@ -40,8 +40,8 @@ export function openPostgres(settings: PostgresSettings, connections: number): D
     max: connections,
     connectionTimeoutMillis: limits.connect,
     idleTimeoutMillis: limits.idle,
-    statement_timeout: limits.statement,
-    query_timeout: limits.statement + 5_000,
+    statement_timeout: limits.statement[mode],
+    query_timeout: limits.statement[mode] + 5_000,
     lock_timeout: 10_000,
     application_name: 'tidewaiter',
     keepAlive: true,
