@@ -45,8 +45,10 @@ export function recordText({ contents, line, row }: ShownRecord, paint: Paint): 
     str(property(request, 'subResource')) === '' ? null : field('subresource', str(property(request, 'subResource'))),
     '',
     paint('bold', 'See it again'),
-    ...row.images.flatMap(({ digest, image }) =>
-      image === null ? [] : [`  tidewaiter verify ${safeText(image, 600)}${digest === null ? '' : `@${safeText(digest, 150)}`}`],
+    ...new Set(
+      row.images.flatMap(({ digest, image }) =>
+        image === null ? [] : [`  tidewaiter verify ${safeText(image, 600)}${digest === null ? '' : `@${safeText(digest, 150)}`}`],
+      ),
     ),
     `  tidewaiter audit show --output json ${row.id}    # with the whole policy input`,
   ];
