@@ -1,6 +1,6 @@
 /**
  * `make bench`: what one admission costs, beside a trivial webhook in the same run. Absolute times depend on the machine and on what
- * else it does; the ratios are what counts. With --write the tables go to bench/RESULTS.md; with names (warm, cold, beside, facts) only
+ * else it does; the ratios are what counts. With --write the tables go to bench/RESULTS.md; with names (warm, cold, beside, facts, audit) only
  * those are measured.
  */
 import { execFileSync } from 'node:child_process';
@@ -9,6 +9,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { callWebhook, type WebhookCaller } from '../test/fakes/review.ts';
 import { installTool } from '../tools/install.ts';
+import { measureAudit } from './audit.ts';
 import { coldImages, measureBeside, measureCold } from './cold.ts';
 import type { FactCosts } from './facts.ts';
 import { createReport, type Report } from './report.ts';
@@ -42,6 +43,10 @@ if (sections.some(([name]) => isAsked(name))) {
   }
 }
 if (isAsked('facts')) measureFacts();
+if (isAsked('audit')) {
+  report.say();
+  await measureAudit(report);
+}
 if (process.argv.includes('--write')) {
   writeFileSync(
     join(import.meta.dirname, 'RESULTS.md'),

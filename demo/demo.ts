@@ -61,7 +61,7 @@ await webhook.stop();
 
 say();
 say('Where to look next:');
-say(`  the record of every decision   ${join(folder, 'state', 'audit')}`);
+say(`  the record of every decision   node_modules/.bin/node src/main.ts audit list --config ${join(folder, 'tidewaiter.yaml')}`);
 say(`  the configuration it ran on    ${join(folder, 'tidewaiter.yaml')}`);
 say('  the policies                   policies/ (and policies/README.md: write your own)');
 say('  your own manifests             node_modules/.bin/node src/main.ts check FILE');

@@ -1,5 +1,6 @@
 /** The program as its commands see it, put together from a configuration. */
 import { denialMessage } from './admission/message.ts';
+import { openAuditHolds, openAuditReader } from './auditStore.ts';
 import type { App, Checked, VerifiedImage } from './cli/desk.ts';
 import type { LoadedConfig } from './config/index.ts';
 import { buildCore, type Core } from './core.ts';
@@ -65,6 +66,8 @@ export async function createApp(config: LoadedConfig, { log }: { readonly log: L
       return built?.ok ? built.value.policies.status().policies : [];
     },
     serve: () => serve(config, { log, version }),
+    audit: () => openAuditReader(config, process.env, log),
+    holds: () => openAuditHolds(config, process.env),
     probe: () => probe(config, noRecord),
     async close() {
       const built = await opened;

@@ -2,12 +2,14 @@
 import { hostname } from 'node:os';
 import type { LineEvent } from './admission/line.ts';
 import { decodeReview, encodeReview } from './admission/review.ts';
-import { type AuditStatus, createAudit, type Sink, type SinkKind, sinkKinds } from './audit/index.ts';
+import { type AuditStatus, createAudit, describeStore, type Sink, type SinkKind, sinkKinds } from './audit/index.ts';
+import { auditReaderOf, auditStoreOf, spoolOf } from './auditStore.ts';
 import { candidateChecks, createComparisonReport, describeFetch } from './candidateReport.ts';
 import type { ClusterApi } from './cluster/api.ts';
 import { connectCluster } from './cluster/client.ts';
 import { formatConfigFault, type LoadedConfig, watchConfig } from './config/index.ts';
 import { buildCore, type Core, type CoreParts } from './core.ts';
+import type { Acknowledger, RecordReader } from './domain/auditReader.ts';
 import { deadlineIn } from './domain/deadline.ts';
 import { describeException } from './domain/exception.ts';
 import { type FaultCode, good, type Outcome, publicFault } from './domain/fault.ts';
@@ -27,7 +29,16 @@ export interface Running {
   readonly admission: { readonly host: string; readonly port: number };
   readonly ops: { readonly host: string; readonly port: number } | null;
   /** Where records go, and what judges, for those who started it. */
-  readonly about: { readonly records: string; readonly policies: readonly string[]; readonly pathSecret: string | null; readonly ca: string | null };
+  readonly about: {
+    readonly records: string;
+    /** The folder that they are written to first. */
+    readonly spool: string;
+    readonly policies: readonly string[];
+    readonly pathSecret: string | null;
+    readonly ca: string | null;
+  };
+  /** The log, for who looks back while it runs: no admission waits for that. */
+  readonly audit: RecordReader & Acknowledger;
   /** Finishes what has begun, then ends. */
   stop(): Promise<void>;
 }
@@ -47,18 +58,23 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
   const metrics = createMetrics({ version });
   const sinks = await openSinks(config);
   if (!sinks.ok) return sinks;
+  const store = await auditStoreOf(config, process.env);
+  if (!store.ok) return store;
   const audit = await createAudit({
-    directory: config.resolvePath(settings.audit.store.path),
+    directory: spoolOf(config),
+    store: store.value,
     sinks: sinks.value,
     required: settings.audit.required,
     replica: hostname(),
     build: version,
     retention: settings.audit.retention,
     maxBytes: settings.audit.maxBytes,
+    storeBytes: settings.audit.storeBytes,
     clock: Date.now,
     log,
     onLoss: (records) => metrics.auditLost(records),
     onRemoval: (entries) => metrics.auditRemoved(entries),
+    onRetired: (entries) => metrics.auditRetired(entries),
   });
   if (!audit.ok) return audit;
 
@@ -123,12 +139,14 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     await closeAll();
     return listeners;
   }
+  const reader = auditReaderOf(config, store.value, log);
   const watch = watchConfig(config, (outcome) => void current.replace(outcome));
   const queue = setInterval(() => {
-    const { bytes, queue: length } = audit.value.status();
+    const { bytes, queue: length, store: filled } = audit.value.status();
     metrics.auditQueue(length);
     metrics.auditBytes(bytes);
     countExceptions(metrics, current.core());
+    if (filled !== null) metrics.auditStore(filled.fault === null, filled.shipped);
   }, 1_000);
   queue.unref();
 
@@ -136,16 +154,19 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     admission: listeners.value.admission,
     ops: listeners.value.ops,
     about: {
-      records: config.resolvePath(settings.audit.store.path),
+      records: describeStore(store.value),
+      spool: spoolOf(config),
       policies: first.value.policies.status().policies.flatMap(({ name, mode }) => (mode === 'off' ? [] : [name])),
       pathSecret: listeners.value.pathSecret,
       ca: listeners.value.ca,
     },
+    audit: { ...reader, acknowledge: (acknowledgement) => audit.value.acknowledge(acknowledgement) },
     async stop() {
       watch.close();
       clearInterval(queue);
       await listeners.value.close();
       await current.close();
+      await reader.close();
       await closeAll();
     },
   });
@@ -299,11 +320,12 @@ function countExceptions(metrics: Metrics, { exceptions }: Core): void {
 /** Of what the records may take, from where on it is said that older ones go. */
 const nearlyFull = 0.9;
 
-function auditCheck({ bytes, fault: broken, maxBytes, removed }: AuditStatus, required: boolean): ReadinessCheck {
+function auditCheck({ bytes, fault: broken, maxBytes, removed, store }: AuditStatus, required: boolean): ReadinessCheck {
   if (broken !== null) return { name: 'audit', ready: !required, reason: broken.message };
-  if (bytes < nearlyFull * maxBytes) return { name: 'audit', ready: true, reason: 'records are kept' };
+  const waiting = store?.fault === null || store === null ? '' : `; they wait in the spool: ${store.fault.message}`;
+  if (bytes < nearlyFull * maxBytes) return { name: 'audit', ready: true, reason: `records are kept${waiting}` };
   const share = Math.floor((100 * bytes) / maxBytes);
-  return { name: 'audit', ready: true, reason: `records are kept, and take ${share} % of audit.maxBytes: the oldest go, ${removed} files so far` };
+  return { name: 'audit', ready: true, reason: `records are kept, and take ${share} % of audit.maxBytes: the oldest go, ${removed} files so far${waiting}` };
 }
 
 function count(metrics: Metrics, event: LineEvent): void {

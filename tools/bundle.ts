@@ -9,7 +9,12 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 
 /** Bundle by name, with its entry point. */
-const entries = { tidewaiter: 'src/main.ts', 'policy-worker': 'src/policy/worker.ts', 'proving-worker': 'src/signatures/proving/worker.ts' } as const;
+const entries = {
+  tidewaiter: 'src/main.ts',
+  'policy-worker': 'src/policy/worker.ts',
+  'proving-worker': 'src/signatures/proving/worker.ts',
+  'audit-worker': 'src/audit/store/worker.ts',
+} as const;
 
 /** What CommonJS packages such as Express expect to find, in an ES module. Under names that no package uses. */
 const banner = [

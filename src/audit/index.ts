@@ -1,7 +1,8 @@
 import { ulid } from 'ulidx';
+import type { Acknowledgement, Acknowledger } from '../domain/auditReader.ts';
 import { bad, type Fault, fault, good, type Outcome } from '../domain/fault.ts';
 import type { ComparisonDraft, Kept, RecordDraft, RecordKeeper } from '../domain/record.ts';
-import { Chain, type Chained, type ChainPoint, renderLoss, renderOpening, seal } from './chain.ts';
+import { Chain, type Chained, type ChainPoint, renderEvent, renderLoss, renderOpening, seal } from './chain.ts';
 import { renderComparison } from './comparison.ts';
 import { KeptRecord } from './keptRecord.ts';
 import { limitsWithin, removeAbove } from './limits.ts';
@@ -13,19 +14,26 @@ import { findLastEntry, surveySegments } from './segments.ts';
 import type { Sink } from './sinks/index.ts';
 import { SinkQueue } from './sinks/queue.ts';
 import { type Batch, Spool, type SpoolLimits } from './spool.ts';
+import { Filling } from './store/filling.ts';
+import { describeStore, type StoreSettings } from './store/index.ts';
 
 export type { AuditLog } from './log.ts';
 export { readRecordedInput } from './recordedInput.ts';
 export { type Sink, type SinkKind, sinkKinds } from './sinks/index.ts';
+export { createReader, describeStore, indexOf, openCommandReader, openHolds, type StoreSettings } from './store/index.ts';
 
 export interface AuditOptions extends Writer {
   /** The spool: one JSON Lines file a segment, made if need be. */
   readonly directory: string;
+  /** Where records go from the spool; null, and JSON Lines: the spool is where they stay. */
+  readonly store: StoreSettings | null;
   readonly sinks: readonly Sink[];
   /** Whether a spool that can't be written at the start is a fault. */
   readonly required: boolean;
-  /** Milliseconds; segments are removed when they are older than the longest. */
+  /** Milliseconds; records in a store, by decision; where there is none, segments that are older than the longest. */
   readonly retention: { readonly allow: number; readonly deny: number };
+  /** Bytes of a store in files at most. */
+  readonly storeBytes: number;
   /** Bytes of the folder at most. Segments are removed before it has as many; where none can be, records are lost. */
   readonly maxBytes: number;
   /** Milliseconds since the epoch. */
@@ -33,8 +41,10 @@ export interface AuditOptions extends Writer {
   readonly log: AuditLog;
   /** Told how many records could not be kept at all. */
   onLoss?(records: number): void;
-  /** Told of each segment that was removed, and how many entries it had. */
+  /** Told of each segment that was removed without being in a store, and how many entries it had. */
   onRemoval?(entries: number): void;
+  /** Told of entries that the store removed for their age. */
+  onRetired?(entries: number): void;
   readonly limits?: Partial<SpoolLimits>;
 }
 
@@ -53,10 +63,12 @@ export interface AuditStatus {
   readonly maxBytes: number;
   /** Segments that this process removed. */
   readonly removed: number;
+  /** null where there is none but the spool. Its fault: records wait in the spool. */
+  readonly store: { readonly name: string; readonly fault: Fault | null; readonly shipped: number } | null;
   readonly sinks: readonly { readonly name: string; readonly lost: number }[];
 }
 
-export interface Audit extends RecordKeeper {
+export interface Audit extends RecordKeeper, Acknowledger {
   status(): AuditStatus;
   /** Puts on disk what is held. Nothing is kept afterwards. */
   close(): Promise<void>;
@@ -86,6 +98,9 @@ async function findPrevious({ directory, log }: AuditOptions): Promise<ChainPoin
   }
 }
 
+/** Milliseconds after which a segment is ended where its records go to a store. */
+const turnStoredAfter = 3_600_000;
+
 /** Milliseconds between looks at the folder. */
 const cleanEvery = 5_000;
 
@@ -96,6 +111,7 @@ class ChainedAudit implements Audit {
   readonly #sinks: readonly SinkQueue[];
   readonly #retention: Retention;
   readonly #clean: NodeJS.Timeout;
+  #filling: Filling | null = null;
   #removed = 0;
   /** Contents that the segment of this epoch holds already. */
   #contents = new Set<string>();
@@ -108,7 +124,9 @@ class ChainedAudit implements Audit {
     this.#options = options;
     this.#chain = new Chain(ulid(options.clock()));
     this.#sinks = options.sinks.map((sink) => new SinkQueue(sink, options.log));
-    const limits = { ...limitsWithin(options.maxBytes), ...options.limits };
+    const stored = options.store !== null && options.store.kind !== 'jsonl';
+    // What is in the store goes from the spool by whole segments: where little is recorded they must not last for weeks.
+    const limits = { ...limitsWithin(options.maxBytes), ...(stored ? { turnAfter: turnStoredAfter } : {}), ...options.limits };
     this.#spool = new Spool({
       directory: options.directory,
       chain: this.#chain.id,
@@ -120,7 +138,8 @@ class ChainedAudit implements Audit {
     });
     this.#retention = new Retention({
       directory: options.directory,
-      longest: Math.max(options.retention.allow, options.retention.deny),
+      // What waits for the store is not too old, however long it waits.
+      longest: stored ? Number.POSITIVE_INFINITY : Math.max(options.retention.allow, options.retention.deny),
       target: removeAbove(limits),
       log: options.log,
       clock: options.clock,
@@ -143,6 +162,7 @@ class ChainedAudit implements Audit {
     const durable = batch === null ? bad('AUDIT_UNAVAILABLE', 'the audit spool takes no records') : await this.#spool.durable(batch);
     // Where the disk is full, this may be what it takes.
     await this.#retention.run();
+    this.#fill();
     return durable;
   }
 
@@ -175,6 +195,13 @@ class ChainedAudit implements Audit {
     if (this.#untold === 0) this.#append(seal(renderComparison(this.#chain.next, this.#options, draft)), '');
   }
 
+  /** In the chain of this process, whichever chain the record is in. */
+  acknowledge({ by, note, record, time }: Acknowledgement): Promise<Outcome<void>> {
+    const entry = seal(renderEvent(this.#chain.next, this.#options, { reviewed: { by, note, record } }, time));
+    const batch = this.#append(entry, '');
+    return batch === null ? Promise.resolve(bad('AUDIT_UNAVAILABLE', 'the audit spool takes no records')) : this.#spool.durable(batch);
+  }
+
   status(): AuditStatus {
     return {
       queue: this.#spool.queue,
@@ -185,6 +212,10 @@ class ChainedAudit implements Audit {
       bytes: this.#spool.bytes,
       maxBytes: this.#options.maxBytes,
       removed: this.#removed,
+      store:
+        this.#filling === null || this.#options.store === null
+          ? null
+          : { name: describeStore(this.#options.store), fault: this.#filling.fault, shipped: this.#filling.shipped },
       sinks: this.#sinks.map(({ name, lost }) => ({ name, lost })),
     };
   }
@@ -196,7 +227,21 @@ class ChainedAudit implements Audit {
       this.#count(left);
       this.#options.log.error({ lost: left }, 'audit records could not be put on disk before the end');
     }
-    await Promise.all(this.#sinks.map((sink) => sink.close()));
+    await Promise.all([this.#filling?.close(), ...this.#sinks.map((sink) => sink.close())]);
+  }
+
+  #fill(): void {
+    const { directory, log, onRetired, retention, store, storeBytes } = this.#options;
+    if (store === null || store.kind === 'jsonl') return;
+    this.#filling = new Filling({
+      directory,
+      settings: store,
+      retention: { allow: retention.allow, deny: retention.deny, bytes: storeBytes },
+      log,
+      committed: () => this.#spool.committed,
+      freed: (bytes) => this.#spool.free(bytes),
+      retired: (entries) => onRetired?.(entries),
+    });
   }
 
   #append(entry: Chained, contents: string, urgent = false): Batch | null {

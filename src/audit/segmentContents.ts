@@ -50,7 +50,7 @@ async function* entriesOf(path: string): AsyncGenerator<unknown> {
 }
 
 /** A denial, an exception, or evidence that was the last known good: what a reviewer looks for. */
-function isMore(entry: unknown): boolean {
+export function isMore(entry: unknown): boolean {
   if (property(entry, 'decision') === 'deny' || property(entry, 'answered') === 'deny') return true;
   const exception = property(entry, 'exception');
   if (exception !== undefined && exception !== null) return true;

@@ -28,6 +28,11 @@ export class SegmentWriter {
     return this.#segment;
   }
 
+  /** Bytes of that segment that are surely on disk. */
+  get sure(): number {
+    return this.#sure;
+  }
+
   /** How often a segment that had been there was gone, and had to be made anew. */
   get replaced(): number {
     return this.#replaced;

@@ -21,8 +21,9 @@ export interface SpoolLimits {
   readonly units: number;
   /** Bytes of the folder, with what is on its way there, at most. */
   readonly bytes: number;
-  /** Bytes after which a new segment begins. */
+  /** Bytes, and milliseconds, after which a new segment begins. */
   readonly segment: number;
+  readonly turnAfter: number;
   /** Milliseconds that lines nobody waits for may stay unsynced, and between attempts while the disk fails. */
   readonly syncAfter: number;
   readonly retryAfter: number;
@@ -36,6 +37,7 @@ export const spoolLimits: SpoolLimits = {
   units: 128 << 20,
   bytes: 1 << 30,
   segment: 64 << 20,
+  turnAfter: Number.POSITIVE_INFINITY,
   syncAfter: 1000,
   retryAfter: 1000,
   waitAtMost: 2000,
@@ -77,6 +79,7 @@ export class Spool {
   #bytes = 0;
   #segment = 0;
   #segmentBytes = 0;
+  #segmentBegan = performance.now();
   #running: Promise<void> | null = null;
   #failing = false;
   #reported = false;
@@ -114,6 +117,11 @@ export class Spool {
     return segmentName(this.#options.chain, this.#writer.segment);
   }
 
+  /** Up to where the chain is surely on disk. */
+  get committed(): { readonly segment: string; readonly bytes: number } {
+    return { segment: this.oldestOpen, bytes: this.#writer.sure };
+  }
+
   /** What was removed from the folder takes no room any more. */
   free(bytes: number): void {
     this.#bytes -= bytes;
@@ -132,9 +140,11 @@ export class Spool {
 
   /** Begins a new segment if the current one is full. The number changes with every file in which nothing was written yet. */
   turnSegment(): number {
-    if (this.#segmentBytes >= this.#options.limits.segment) {
+    const { segment, turnAfter } = this.#options.limits;
+    if (this.#segmentBytes >= segment || (this.#segmentBytes > 0 && performance.now() - this.#segmentBegan >= turnAfter)) {
       this.#segment += 1;
       this.#segmentBytes = 0;
+      this.#segmentBegan = performance.now();
       this.#seal();
     }
     return this.#segment + this.#writer.replaced;

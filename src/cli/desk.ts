@@ -1,6 +1,7 @@
 import type { LoadedConfig } from '../config/index.ts';
 import { loadConfig } from '../config/index.ts';
 import type { AdmissionRequest, Mode } from '../domain/admission.ts';
+import type { HoldKeeper, RecordReader } from '../domain/auditReader.ts';
 import type { WeighedFinding } from '../domain/decision.ts';
 import type { JudgedImage } from '../domain/evidence.ts';
 import type { Exception } from '../domain/exception.ts';
@@ -18,6 +19,10 @@ export interface App {
   /** What the authors of the policies in force wrote of them; nothing before something was judged. */
   rules(): Promise<readonly PolicyText[]>;
   serve(): Promise<Outcome<Running>>;
+  /** Opens the audit log for reading, whichever store it is in. Faults: CONFIG_INVALID, AUDIT_UNAVAILABLE. */
+  audit(): Promise<Outcome<RecordReader>>;
+  /** Opens what keeps records from being removed. Faults: CONFIG_INVALID, AUDIT_UNAVAILABLE. */
+  holds(): Promise<Outcome<HoldKeeper>>;
   /** Builds what a decision needs, and says whether it can be used: nobody is asked, and nothing is left running. */
   probe(): Promise<Outcome<null>>;
   close(): Promise<void>;

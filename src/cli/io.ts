@@ -8,7 +8,7 @@ import { safeText } from '../domain/text.ts';
 /** The world of a command: nothing reads `process` besides `main.ts`. */
 export interface Io {
   /** Results. */
-  readonly stdout: Writable & { readonly isTTY?: boolean };
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   /** Logs, and what went wrong. */
   readonly stderr: Writable & { readonly isTTY?: boolean };
   readonly stdin: Readable;

@@ -15,7 +15,7 @@ export interface ReferredFile {
 }
 
 /** Files that hold secrets of our own, or a certificate that is renewed: no decision rests on them, and no record shall hold their hash. */
-const notTrust = /^(server|cluster|evidence|exceptions)\b|^policy\.fetch\b|\.credentials\b/;
+const notTrust = /^(server|cluster|evidence|exceptions|audit)\b|^policy\.fetch\b|\.credentials\b/;
 
 /** Every file that a configuration refers to, by the names of the keys: `file`, `…File`, `kubeconfig`, and the `root` of a TUF repository. */
 export function referredFiles(document: unknown, path: Path = []): ReferredFile[] {

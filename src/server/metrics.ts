@@ -34,6 +34,10 @@ export interface Metrics {
   readonly exceptionUsed: (what: 'exception' | 'breakglass') => void;
   /** How many exceptions there are, by how they stand, and whether that may be out of date. */
   readonly exceptions: (counts: ExceptionCounts) => void;
+  /** Entries that the store removed for their age. */
+  readonly auditRetired: (entries: number) => void;
+  /** Whether the store takes records, and how many entries it took so far. */
+  readonly auditStore: (up: boolean, shipped: number) => void;
   /** Milliseconds since the epoch. */
   readonly certificateExpires: (when: number) => void;
   /** What /metrics shows. */
@@ -100,6 +104,9 @@ export function createMetrics(build: { readonly version: string }): Metrics {
   });
   const unacknowledged = new Gauge({ registers, name: `${prefix}breakglass_unacknowledged`, help: 'Breakglasses that nobody has taken note of' });
   const stale = new Gauge({ registers, name: `${prefix}exceptions_stale`, help: '1 while the source of exceptions can not be looked at' });
+  const retired = new Counter({ registers, name: `${prefix}audit_retired_records_total`, help: 'Audit records that the store removed for their age' });
+  const storeUp = new Gauge({ registers, name: `${prefix}audit_store_up`, help: 'Whether the audit store takes records: 0 they wait in the spool' });
+  const stored = new Counter({ registers, name: `${prefix}audit_stored_records_total`, help: 'Audit records that the store took' });
   const expires = new Gauge({
     registers,
     name: `${prefix}certificate_expires_seconds`,
@@ -121,6 +128,7 @@ export function createMetrics(build: { readonly version: string }): Metrics {
 
   // The number in work is kept here and handed over when somebody looks.
   let working = 0;
+  let known = 0;
   return {
     admission: {
       began: () => {
@@ -158,6 +166,12 @@ export function createMetrics(build: { readonly version: string }): Metrics {
       breakglass.set(now.breakglass);
       unacknowledged.set(now.unacknowledged);
       stale.set(now.stale ? 1 : 0);
+    },
+    auditRetired: (entries) => retired.inc(entries),
+    auditStore: (up, shipped) => {
+      storeUp.set(up ? 1 : 0);
+      stored.inc(Math.max(0, shipped - known));
+      known = shipped;
     },
     certificateExpires: (when) => expires.set(when / 1000),
     contentType: registry.contentType,

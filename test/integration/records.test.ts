@@ -52,7 +52,7 @@ describe('records', () => {
   });
 
   test('of 200 denials at once are on disk when their answers arrive', async () => {
-    const directory = webhook.running.about.records;
+    const directory = webhook.running.about.spool;
     const answers = await Promise.all(
       Array.from({ length: 200 }, async (_, i) => {
         const answer = await webhook.validate(podWith([`${stage.registry.host}/acme/none-${i % 20}:1`]));
@@ -91,7 +91,7 @@ describe('records', () => {
     expect(shut.requests.some(({ authorization }) => authorization?.startsWith('Basic '))).toBe(true);
     const shown = {
       answers: JSON.stringify(answers),
-      records: readSpoolLines(webhook.running.about.records).join('\n'),
+      records: readSpoolLines(webhook.running.about.spool).join('\n'),
       log: webhook.log(),
       metrics: (await webhook.ops('/metrics')).body,
       readiness: (await webhook.ops('/readyz')).body,
@@ -121,7 +121,7 @@ describe('records', () => {
 
   test('make an unbroken chain, and the copy in the sink is whole', async () => {
     await webhook.stop();
-    const lines = readSpoolLines(webhook.running.about.records);
+    const lines = readSpoolLines(webhook.running.about.spool);
     const report = verifyChain(lines);
     expect(report.faults).toEqual([]);
     expect(report.entries).toBeGreaterThan(200);
@@ -176,7 +176,7 @@ describe('the end', () => {
     const kept = new Set(webhook.records().map(({ uid }) => uid));
     expect(reviews.filter(({ request }) => !kept.has(request.uid))).toEqual([]);
     expect(answered.filter(({ uid }) => !kept.has(uid))).toEqual([]);
-    expect(verifyChain(readSpoolLines(webhook.running.about.records)).faults).toEqual([]);
+    expect(verifyChain(readSpoolLines(webhook.running.about.spool)).faults).toEqual([]);
     await stage.close();
   });
 

@@ -143,7 +143,7 @@ async function openWebhook(folder: string): Promise<Webhook> {
     caller,
     validate: (review, timeout = 10_000) => caller.review('/validate', review, timeout),
     mutate: (review) => caller.review('/mutate', review, 10_000),
-    records: () => readSpool(about.records).filter(isRecord),
+    records: () => readSpool(about.spool).filter(isRecord),
     log: () => written.join(''),
     async ops(path) {
       const answer = await fetch(`http://${ops?.host}:${ops?.port}${path}`);

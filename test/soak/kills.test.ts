@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startWebhook } from '../../demo/webhook.ts';
+import { openCommandReader } from '../../src/audit/index.ts';
 import { verifyChain } from '../../src/audit/verify.ts';
 import { admissionReview, callWebhook, podObject } from '../fakes/review.ts';
 
@@ -57,6 +58,18 @@ test(`every denial that was answered is in the record, whenever the process is k
     expect(verifyChain(lines).faults.filter(({ kind }) => kind !== 'torn')).toEqual([]);
     for (const line of lines.slice(0, -1)) kept.add(JSON.parse(line).id);
   }
+  // What the spool has no more is in the store.
+  const opened = await openCommandReader({
+    settings: { kind: 'sqlite', file: join(folder, 'state', 'audit.db') },
+    retention: { allow: 86_400_000, deny: 86_400_000, bytes: 2 ** 33 },
+    log: { info: () => {}, warn: () => {}, error: () => {} },
+  });
+  if (!opened.ok) throw new Error(opened.fault.message);
+  for await (const record of opened.value.records({ filter: {}, visible: 'all' }, 'oldest', new AbortController().signal)) {
+    if (!record.ok) throw new Error(record.fault.message);
+    kept.add(record.value.row.id);
+  }
+  await opened.value.close();
   expect(answered.length).toBeGreaterThan(rounds * 20);
   expect(answered.filter((id) => !kept.has(id))).toEqual([]);
   rmSync(folder, { recursive: true });

@@ -165,11 +165,13 @@ export function logger(): Logged {
 export function options(directory: string, changes: Partial<AuditOptions> = {}): AuditOptions {
   return {
     directory,
+    store: null,
     sinks: [],
     replica: 'replica-0',
     build: '0.1.0',
     required: false,
     maxBytes: 1 << 30,
+    storeBytes: 8 * 2 ** 30,
     retention: { allow: 30 * 86_400_000, deny: 365 * 86_400_000 },
     clock: () => now,
     log: logger(),

@@ -113,6 +113,8 @@ export async function openTestDesk(): Promise<TestDesk> {
         verify: async () => bad('INTERNAL', 'not told'),
         rules: async () => [],
         serve: async () => bad('INTERNAL', 'not told'),
+        audit: async () => bad('INTERNAL', 'not told'),
+        holds: async () => bad('INTERNAL', 'not told'),
         probe: async () => good(null),
         ...app,
         close: async () => {

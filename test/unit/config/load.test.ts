@@ -49,7 +49,9 @@ describe('without a configuration file', () => {
       evidence: { store: 'memory', tagFor: 10_000, absentFor: 10_000, refreshAfter: 600_000, lastKnownGoodFor: 86_400_000 },
       policy: { bundle: null, required: [], modes: {}, faults: {}, data: {}, timeout: 500 },
       audit: {
-        store: { kind: 'jsonl', path: 'state/audit' },
+        store: { kind: 'sqlite', path: 'state/audit.db' },
+        spool: 'state/audit',
+        storeBytes: 8 * 1024 ** 3,
         required: false,
         retention: { allow: 2_592_000_000, deny: 31_536_000_000 },
         maxBytes: 1_073_741_824,

@@ -97,7 +97,17 @@ describe('the files of the image, alone in an empty folder', () => {
     const top = readdirSync(join(folder, 'opt/tidewaiter'))
       .filter((name) => !chunk.test(name))
       .sort();
-    expect(top).toEqual(['LICENSE', 'THIRD_PARTY_LICENSES.txt', 'bin', 'policies', 'policy-worker.mjs', 'proving-worker.mjs', 'tidewaiter.mjs']);
+    expect(top).toEqual([
+      'LICENSE',
+      'THIRD_PARTY_LICENSES.txt',
+      'audit-worker.mjs',
+      'bin',
+      'policies',
+      'policy-worker.mjs',
+      'proving-worker.mjs',
+      'tidewaiter.mjs',
+      'tidewaiter.mjs.LEGAL.txt',
+    ]);
     expect(readFileSync(join(folder, 'opt/tidewaiter/THIRD_PARTY_LICENSES.txt'), 'utf8')).toMatch(
       /^@kubernetes\/client-node [\s\S]*^express 5[\s\S]*Permission is hereby granted/m,
     );

@@ -172,7 +172,7 @@ describe('the Deployment', () => {
     const { policy, audit } = configuration('overlays/enforce');
     expect(container.args).toEqual(['serve', '--config', `${mounts['config']}/tidewaiter.yaml`]);
     expect(policy.directory).toBe(mounts['policies']);
-    expect(audit.store).toBe(`jsonl:${mounts['state']}/audit`);
+    expect([audit.store, audit.spool]).toEqual([`sqlite:${mounts['state']}/audit.db`, `${mounts['state']}/audit`]);
   });
 
   it('has time to answer what has begun before it is ended', () => {

@@ -86,7 +86,7 @@ export const configurationSchema = z.looseObject({
   mode: z.object({ default: z.string() }),
   policy: z.object({ directory: z.string() }),
   exceptions: z.object({ seal: z.object({ secret: z.object({ namespace: z.string(), name: z.string() }) }) }),
-  audit: z.looseObject({ store: z.string() }),
+  audit: z.looseObject({ store: z.string(), spool: z.string() }),
 });
 
 /** Renders a folder of manifests/ as `kubectl apply -k` does. */
