@@ -106,7 +106,6 @@ describe('the files of the image, alone in an empty folder', () => {
       'policy-worker.mjs',
       'proving-worker.mjs',
       'tidewaiter.mjs',
-      'tidewaiter.mjs.LEGAL.txt',
     ]);
     expect(readFileSync(join(folder, 'opt/tidewaiter/THIRD_PARTY_LICENSES.txt'), 'utf8')).toMatch(
       /^@kubernetes\/client-node [\s\S]*^express 5[\s\S]*Permission is hereby granted/m,
