@@ -2,6 +2,9 @@ import { ulid } from 'ulidx';
 import { bad, type Fault, fault, good, type Outcome } from '../domain/fault.ts';
 import type { Kept, RecordDraft, RecordKeeper } from '../domain/record.ts';
 import { Chain, type Chained, type ChainPoint, renderLoss, renderOpening, seal } from './chain.ts';
+import { Checkpointer, type CheckpointOptions, type CheckpointStatus } from './checkpoints/checkpointer.ts';
+import { checkpointsFolder } from './checkpoints/journal.ts';
+import { Survey } from './checkpoints/survey.ts';
 import { KeptRecord } from './keptRecord.ts';
 import { limitsWithin, removeAbove } from './limits.ts';
 import type { AuditLog } from './log.ts';
@@ -13,6 +16,8 @@ import type { Sink } from './sinks/index.ts';
 import { SinkQueue } from './sinks/queue.ts';
 import { type Batch, Spool, type SpoolLimits } from './spool.ts';
 
+export { type CheckpointCopy, type CopyKind, copyKinds } from './checkpoints/index.ts';
+export { openSigners, readPublishedKey, rotateKey } from './checkpoints/key.ts';
 export type { AuditLog } from './log.ts';
 export { type Sink, type SinkKind, sinkKinds } from './sinks/index.ts';
 
@@ -34,6 +39,8 @@ export interface AuditOptions extends Writer {
   /** Told of each segment that was removed, and how many entries it had. */
   onRemoval?(entries: number): void;
   readonly limits?: Partial<SpoolLimits>;
+  /** Who signs what is there, how often, and where that is copied to. */
+  readonly checkpoints?: CheckpointOptions;
 }
 
 export interface AuditStatus {
@@ -52,6 +59,8 @@ export interface AuditStatus {
   /** Segments that this process removed. */
   readonly removed: number;
   readonly sinks: readonly { readonly name: string; readonly lost: number }[];
+  /** null where none are made. */
+  readonly checkpoints: CheckpointStatus | null;
 }
 
 export interface Audit extends RecordKeeper {
@@ -94,6 +103,9 @@ class ChainedAudit implements Audit {
   readonly #sinks: readonly SinkQueue[];
   readonly #retention: Retention;
   readonly #clean: NodeJS.Timeout;
+  readonly #checkpointer: Checkpointer | null;
+  /** Where the entry that was chained last is on its way to the disk. */
+  #batch: Batch | null = null;
   #removed = 0;
   /** Contents that the segment of this epoch holds already. */
   #contents = new Set<string>();
@@ -131,6 +143,7 @@ class ChainedAudit implements Audit {
         options.onRemoval?.(entries);
       },
     });
+    this.#checkpointer = options.checkpoints === undefined ? null : this.#createCheckpointer(options.checkpoints);
     this.#clean = setInterval(() => void this.#retention.run(), cleanEvery);
     this.#clean.unref();
   }
@@ -141,6 +154,7 @@ class ChainedAudit implements Audit {
     const durable = batch === null ? bad('AUDIT_UNAVAILABLE', 'the audit spool takes no records') : await this.#spool.durable(batch);
     // Where the disk is full, this may be what it takes.
     await this.#retention.run();
+    await this.#checkpointer?.start();
     return durable;
   }
 
@@ -178,11 +192,13 @@ class ChainedAudit implements Audit {
       maxBytes: this.#options.maxBytes,
       removed: this.#removed,
       sinks: this.#sinks.map(({ name, lost }) => ({ name, lost })),
+      checkpoints: this.#checkpointer?.status() ?? null,
     };
   }
 
   async close(): Promise<void> {
     clearInterval(this.#clean);
+    await this.#checkpointer?.close();
     const left = await this.#spool.close();
     if (left > 0) {
       this.#count(left);
@@ -194,7 +210,10 @@ class ChainedAudit implements Audit {
   #append(entry: Chained, contents: string, urgent = false): Batch | null {
     const batch = this.#spool.append(contents + entry.line, urgent);
     // What could not be taken leaves no gap: the next entry gets its place.
-    if (batch !== null) this.#chain.add(entry);
+    if (batch !== null) {
+      this.#chain.add(entry);
+      this.#batch = batch;
+    }
     return batch;
   }
 
@@ -236,6 +255,29 @@ class ChainedAudit implements Audit {
     const batch = this.#append(entry, '', true);
     if (batch === null) return false;
     await this.#spool.durable(batch);
+    await this.#checkpointer?.remove(removal.ranges);
     return true;
+  }
+
+  #createCheckpointer(options: CheckpointOptions): Checkpointer {
+    const { directory, replica, build, log, clock } = this.#options;
+    const survey = new Survey(directory);
+    return new Checkpointer({
+      ...options,
+      directory: checkpointsFolder(directory),
+      series: this.#chain.id,
+      writer: { replica, build },
+      log,
+      clock,
+      own: () => this.#durablePoint(),
+      survey: (own) => survey.take(own),
+    });
+  }
+
+  /** The last entry, when it is on disk. */
+  async #durablePoint(): Promise<ChainPoint | null> {
+    const { point } = this.#chain;
+    const durable = this.#batch === null ? null : await this.#spool.durable(this.#batch);
+    return durable?.ok === true ? point : null;
   }
 }

@@ -22,6 +22,15 @@ export async function holdsMore(path: string): Promise<boolean> {
   return false;
 }
 
+/** The first whole entry of a segment. Rejects as the disk does. */
+export async function firstEntryOf(path: string): Promise<ChainPoint | null> {
+  for await (const entry of entriesOf(path)) {
+    const point = pointOfEntry(entry);
+    if (point !== null) return point;
+  }
+  return null;
+}
+
 /** Reads a whole segment, line by line. Rejects as the disk does. */
 export async function readContents(path: string): Promise<SegmentContents> {
   let [first, last, entries]: [ChainPoint | null, ChainPoint | null, number] = [null, null, 0];
