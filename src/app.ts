@@ -1,5 +1,6 @@
 /** The program as its commands see it, put together from a configuration. */
 import { denialMessage } from './admission/message.ts';
+import { createAuditDesk } from './auditDesk.ts';
 import type { App, Checked, VerifiedImage } from './cli/desk.ts';
 import type { LoadedConfig } from './config/index.ts';
 import { buildCore, type Core } from './core.ts';
@@ -63,6 +64,7 @@ export async function createApp(config: LoadedConfig, { log }: { readonly log: L
     },
     serve: () => serve(config, { log, version }),
     probe: () => probe(config, noRecord),
+    audit: createAuditDesk(config),
     async close() {
       const built = await opened;
       if (built?.ok) await built.value.close();

@@ -6,6 +6,7 @@ import { type AuditStatus, createAudit, type Sink, type SinkKind, sinkKinds } fr
 import type { ClusterApi } from './cluster/api.ts';
 import { connectCluster } from './cluster/client.ts';
 import { formatConfigFault, type LoadedConfig, watchConfig } from './config/index.ts';
+import { openCheckpoints } from './checkpoints.ts';
 import { buildCore, type Core, type CoreParts } from './core.ts';
 import { deadlineIn } from './domain/deadline.ts';
 import { type FaultCode, good, type Outcome, publicFault } from './domain/fault.ts';
@@ -45,6 +46,8 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
   const metrics = createMetrics({ version });
   const sinks = await openSinks(config);
   if (!sinks.ok) return sinks;
+  const checkpoints = await openCheckpoints(config, log);
+  if (!checkpoints.ok) return checkpoints;
   const audit = await createAudit({
     directory: config.resolvePath(settings.audit.store.path),
     sinks: sinks.value,
@@ -57,17 +60,25 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     log,
     onLoss: (records) => metrics.auditLost(records),
     onRemoval: (entries) => metrics.auditRemoved(entries),
+    ...(checkpoints.value.options === null ? {} : { checkpoints: checkpoints.value.options }),
   });
-  if (!audit.ok) return audit;
+  if (!audit.ok) {
+    await checkpoints.value.close();
+    return audit;
+  }
+  const closeAudit = async (): Promise<void> => {
+    await audit.value.close();
+    await checkpoints.value.close();
+  };
 
   const opened = await openFactStore(config, metrics);
   if (!opened.ok) {
-    await audit.value.close();
+    await closeAudit();
     return opened;
   }
   const closeStores = async (): Promise<void> => {
     await opened.value?.store.close();
-    await audit.value.close();
+    await closeAudit();
   };
   const surroundings = await watchSurroundings(config, log);
   if (!surroundings.ok) {
@@ -108,6 +119,7 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     policyCheck(current.core()),
     current.configCheck(),
     auditCheck(audit.value.status(), settings.audit.required),
+    checkpointCheck(audit.value.status()),
     ...storeChecks(opened.value),
     ...(surroundings.value?.checks(current.core().config.settings.platforms === null) ?? []),
   ];
@@ -119,7 +131,8 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
   }
   const watch = watchConfig(config, (outcome) => void current.replace(outcome));
   const queue = setInterval(() => {
-    const { bytes, queue: length } = audit.value.status();
+    const { bytes, queue: length, checkpoints: signed } = audit.value.status();
+    if (signed !== null) metrics.auditCheckpoints(signed.newest, signed.copies);
     metrics.auditQueue(length);
     metrics.auditBytes(bytes);
   }, 1_000);
@@ -274,6 +287,17 @@ function auditCheck({ bytes, fault: broken, maxBytes, removed }: AuditStatus, re
   if (bytes < nearlyFull * maxBytes) return { name: 'audit', ready: true, reason: 'records are kept' };
   const share = Math.floor((100 * bytes) / maxBytes);
   return { name: 'audit', ready: true, reason: `records are kept, and take ${share} % of audit.maxBytes: the oldest go, ${removed} files so far` };
+}
+
+/** Never a reason to be asked no more: what was not signed or copied yet is, later. */
+function checkpointCheck({ checkpoints }: AuditStatus): ReadinessCheck {
+  const name = 'audit checkpoints';
+  if (checkpoints === null) return { name, ready: true, reason: 'none are made: there is no key' };
+  const { copies, fault, key, newest } = checkpoints;
+  if (fault !== null) return { name, ready: true, reason: fault.message };
+  const behind = copies.flatMap((copy) => (copy.reason === null ? [] : [`; ${copy.waiting} wait to be copied (${copy.name}): ${safeText(copy.reason, 200)}`]));
+  const when = newest === null ? 'none was made yet' : `the newest is of ${new Date(newest).toISOString()}`;
+  return { name, ready: true, reason: `${when}, by key ${key.slice(0, 16)}${behind.join('')}` };
 }
 
 function count(metrics: Metrics, event: LineEvent): void {

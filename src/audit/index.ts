@@ -16,6 +16,7 @@ import type { Sink } from './sinks/index.ts';
 import { SinkQueue } from './sinks/queue.ts';
 import { type Batch, Spool, type SpoolLimits } from './spool.ts';
 
+export type { CheckpointOptions } from './checkpoints/checkpointer.ts';
 export { type CheckpointCopy, type CopyKind, copyKinds } from './checkpoints/index.ts';
 export { openSigners, readPublishedKey, rotateKey } from './checkpoints/key.ts';
 export type { AuditLog } from './log.ts';

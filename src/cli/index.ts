@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { safeText } from '../domain/text.ts';
 import { version } from '../version.ts';
+import { addAudit } from './audit.ts';
 import { addCheck } from './check.ts';
 import { addConfig } from './config.ts';
 import type { ProgramParts } from './desk.ts';
@@ -13,7 +14,7 @@ import { addVerify } from './verify.ts';
 export type { Io } from './io.ts';
 
 /** Every command, in the order that help shows them. A new one is a new file here and a line below. */
-const commands: readonly AddCommand[] = [addServe, addCheck, addVerify, addPolicy, addConfig];
+const commands: readonly AddCommand[] = [addServe, addCheck, addVerify, addPolicy, addAudit, addConfig];
 
 /**
  * Runs the command line.

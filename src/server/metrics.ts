@@ -24,6 +24,8 @@ export interface Metrics {
   readonly auditBytes: (bytes: number) => void;
   /** One segment that was removed, and the entries in it. */
   readonly auditRemoved: (entries: number) => void;
+  /** Of each place for copies: how many attempts failed, and how many checkpoints wait; and when the newest was made, in milliseconds since the epoch. */
+  readonly auditCheckpoints: (newest: number | null, copies: readonly { readonly name: string; readonly failed: number; readonly waiting: number; readonly lost: number }[]) => void;
   /** Milliseconds since the epoch. */
   readonly certificateExpires: (when: number) => void;
   /** What /metrics shows. */
@@ -61,6 +63,13 @@ export function createMetrics(build: { readonly version: string }): Metrics {
   const auditBytes = new Gauge({ registers, name: `${prefix}audit_bytes`, help: 'Bytes that audit records take on disk, and will take' });
   const removedSegments = new Counter({ registers, name: `${prefix}audit_removed_segments_total`, help: 'Audit segments removed for their age or size' });
   const removedEntries = new Counter({ registers, name: `${prefix}audit_removed_records_total`, help: 'Audit records removed for age or size' });
+  const checkpoint = new Gauge({ registers, name: `${prefix}audit_checkpoint_seconds`, help: 'When the newest audit checkpoint was signed, in seconds since the epoch' });
+  const copies = new Gauge({
+    registers,
+    name: `${prefix}audit_checkpoint_copies`,
+    help: 'Copies of audit checkpoints by place: that wait, attempts that failed, and that were given up',
+    labelNames: ['copy', 'state'],
+  });
   const expires = new Gauge({
     registers,
     name: `${prefix}certificate_expires_seconds`,
@@ -104,6 +113,16 @@ export function createMetrics(build: { readonly version: string }): Metrics {
     auditQueue: (length) => queue.set(length),
     auditLost: (records) => lost.inc(records),
     auditBytes: (bytes) => auditBytes.set(bytes),
+    auditCheckpoints: (newest, places) => {
+      if (newest !== null) checkpoint.set(newest / 1000);
+      for (const [i, { name, failed, waiting, lost: given }] of places.entries()) {
+        // Two folders are two places.
+        const copy = `${i}-${name}`;
+        copies.set({ copy, state: 'failed' }, failed);
+        copies.set({ copy, state: 'waiting' }, waiting);
+        copies.set({ copy, state: 'lost' }, given);
+      }
+    },
     auditRemoved: (entries) => {
       removedSegments.inc();
       removedEntries.inc(entries);

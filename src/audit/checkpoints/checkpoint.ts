@@ -23,7 +23,7 @@ const schema = z.strictObject({
   number: count,
   previous: hex.nullable(),
   reason: z.enum(['start', 'interval', 'removal', 'stop']),
-  removed: z.array(z.strictObject({ entries: count, first: chainPoint, last: chainPoint, reason: z.enum(['retention', 'size']) })).max(mostChains),
+  removed: z.array(z.strictObject({ before: hex.nullable(), entries: count, first: chainPoint, last: chainPoint, reason: z.enum(['retention', 'size']) })).max(mostChains),
   replica: z.string().max(256),
   rotation: z.strictObject({ from: publicKey, to: publicKey }).nullable(),
   schema: z.literal(1),
@@ -34,7 +34,8 @@ const schema = z.strictObject({
 
 /**
  * What is said of all chains at one time, signed. `pieces` are the entries that are there, from `first` to `last` without a gap, and
- * `count` is how many that is. `removed` is what was removed just before. `rotation` introduces another key; then both have signed.
+ * `count` is how many that is. `removed` is what is about to be removed, and `before` the hash
+ * of the entry before that. `rotation` introduces another key; then both have signed.
  */
 export type Checkpoint = z.output<typeof schema>;
 export type ChainClaim = Checkpoint['chains'][number];

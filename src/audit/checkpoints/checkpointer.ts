@@ -134,7 +134,7 @@ export class Checkpointer {
         number: this.#number,
         previous: this.#previous,
         reason,
-        removed: removed.map(({ entries, first, last, reason: why }) => ({ entries, first: { ...first }, last: { ...last }, reason: why })),
+        removed: removed.map(({ reason: why, ...range }) => ({ ...range, first: { ...range.first }, last: { ...range.last }, reason: why })),
         replica: writer.replica,
         rotation: this.#rotation,
         schema: 1,

@@ -110,6 +110,11 @@ export async function openTestDesk(): Promise<TestDesk> {
         rules: async () => [],
         serve: async () => bad('INTERNAL', 'not told'),
         probe: async () => good(null),
+        audit: {
+          verify: async () => bad('INTERNAL', 'not told'),
+          key: async () => bad('INTERNAL', 'not told'),
+          rotate: async () => bad('INTERNAL', 'not told'),
+        },
         ...app,
         close: async () => {
           closed += 1;
