@@ -153,9 +153,10 @@ class ChainedAudit implements Audit {
     this.#spool.begin(await this.#bytesBefore());
     const batch = this.#append(seal(renderOpening(this.#chain.next, this.#options, previous, this.#options.clock())), '', true);
     const durable = batch === null ? bad('AUDIT_UNAVAILABLE', 'the audit spool takes no records') : await this.#spool.durable(batch);
+    // First what is there is signed: then some of it may go.
+    await this.#checkpointer?.start();
     // Where the disk is full, this may be what it takes.
     await this.#retention.run();
-    await this.#checkpointer?.start();
     return durable;
   }
 
