@@ -33,7 +33,9 @@ export function removedBy(entry: unknown): readonly RemovedRange[] {
     const [first, last, entries] = [pointOfEntry(property(range, 'first')), pointOfEntry(property(range, 'last')), property(range, 'entries')];
     const reason = property(range, 'reason') === 'retention' ? 'retention' : 'size';
     const before = text(property(range, 'before'));
-    return first === null || last === null || first.chain !== last.chain || typeof entries !== 'number' ? [] : [{ first, last, entries, before, reason } as const];
+    return first === null || last === null || first.chain !== last.chain || typeof entries !== 'number'
+      ? []
+      : [{ first, last, entries, before, reason } as const];
   });
 }
 

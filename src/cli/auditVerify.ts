@@ -28,13 +28,19 @@ export const addAuditVerify: AddCommand = (audit, session) => {
     .argument('[folder]', 'folder of the records; else where the configuration keeps them')
     .addOption(configOption())
     .addOption(
-      new Option('--checkpoints <place>', 'copies of checkpoints, kept elsewhere: a folder or oci://REPOSITORY; may be given again').argParser(several).default([], 'none'),
+      new Option('--checkpoints <place>', 'copies of checkpoints, kept elsewhere: a folder or oci://REPOSITORY; may be given again')
+        .argParser(several)
+        .default([], 'none'),
     )
     .addOption(
-      new Option('--key <file>', 'public key, PEM; else the one beside the key of the configuration; may be given again').argParser(several).default([], 'none'),
+      new Option('--key <file>', 'public key, PEM; else the one beside the key of the configuration; may be given again')
+        .argParser(several)
+        .default([], 'none'),
     )
     .addOption(
-      new Option('--apiserver-log <file>', "the API server's own audit log, JSON Lines, to compare with; may be given again").argParser(several).default([], 'none'),
+      new Option('--apiserver-log <file>', "the API server's own audit log, JSON Lines, to compare with; may be given again")
+        .argParser(several)
+        .default([], 'none'),
     )
     .addOption(new Option('--only <store>', 'count only checkpoints of this store (an id), where copies of several lie together'))
     .addOption(new Option('-o, --output <form>', 'how to write it').choices(['text', 'json']).default('text'))
@@ -92,4 +98,3 @@ async function verify({ io, parts }: Session, folder: string | undefined, option
     await desk.app.close();
   }
 }
-

@@ -13,17 +13,17 @@ export interface Progress {
 export function createProgress(io: Io): Progress {
   const terminal = io.stderr.isTTY === true;
   let shown = performance.now();
-  let any = false;
+  let written = false;
   return {
     show(text) {
       if (!terminal || performance.now() - shown < every) return;
       shown = performance.now();
-      any = true;
+      written = true;
       io.stderr.write(`\r\x1b[2K${text} …`);
     },
     end() {
-      if (any) io.stderr.write('\r\x1b[2K');
-      any = false;
+      if (written) io.stderr.write('\r\x1b[2K');
+      written = false;
     },
   };
 }

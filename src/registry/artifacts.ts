@@ -28,7 +28,10 @@ export function createArtifacts(ask: AskRegistry, registry: Pick<Registry, 'mani
     const question = { repository, accept: '*/*', longest: longestAnswer, what } as const;
     const there = await ask({ ...question, operation: 'head', path: ['blobs', digest], right: 'push' }, call);
     if (there.ok && there.value.status === 200) return good(undefined);
-    const begun = await ask({ ...question, operation: 'push', path: ['blobs', 'uploads/'], upload: { method: 'POST', type: null, content: Buffer.alloc(0) } }, call);
+    const begun = await ask(
+      { ...question, operation: 'push', path: ['blobs', 'uploads/'], upload: { method: 'POST', type: null, content: Buffer.alloc(0) } },
+      call,
+    );
     if (!begun.ok) return begun;
     const place = uploadPlace(begun.value, repository, digest);
     if (!place.ok) return place;
@@ -64,7 +67,15 @@ export function createArtifacts(ask: AskRegistry, registry: Pick<Registry, 'mani
       const tags: string[] = [];
       let url: URL | null = null;
       for (;;) {
-        const question: Question = { repository, operation: 'manifest', path: ['tags', 'list'], accept: 'application/json', longest: limits.listBytes, what, ...(url === null ? {} : { url }) };
+        const question: Question = {
+          repository,
+          operation: 'manifest',
+          path: ['tags', 'list'],
+          accept: 'application/json',
+          longest: limits.listBytes,
+          what,
+          ...(url === null ? {} : { url }),
+        };
         const page: Outcome<Reply> = await ask(question, call);
         if (!page.ok) return page;
         const read = readTags(page.value, repository, what, limits.depth);
@@ -116,7 +127,9 @@ function uploadPlace({ status, headers, url }: Reply, repository: Repository, di
 function created(answer: Outcome<Reply>, repository: Repository, what: string): Outcome<void> {
   if (!answer.ok) return answer;
   const { status } = answer.value;
-  return status === 201 ? good(undefined) : bad('RESPONSE_INVALID', `${repository.registry} answered with the unexpected status ${status} to the push of ${what}`);
+  return status === 201
+    ? good(undefined)
+    : bad('RESPONSE_INVALID', `${repository.registry} answered with the unexpected status ${status} to the push of ${what}`);
 }
 
 function digestOf(bytes: Buffer): Digest {

@@ -167,7 +167,8 @@ function isRedirect(status: number): boolean {
 function follow(ask: Ask, reply: Reply): Outcome<Ask> {
   const from = ask.url.host;
   // A token endpoint gets credentials: it has to be where the challenge said it is.
-  if (ask.method === 'POST' || ask.method === 'PUT' || ask.operation === 'token') return bad('RESPONSE_INVALID', `${from} redirects where it must answer itself`);
+  if (ask.method === 'POST' || ask.method === 'PUT' || ask.operation === 'token')
+    return bad('RESPONSE_INVALID', `${from} redirects where it must answer itself`);
   const { location } = reply.headers;
   if (typeof location !== 'string' || !URL.canParse(location, ask.url.href)) return bad('RESPONSE_INVALID', `${from} redirects to no valid URL`);
   const url = new URL(location, ask.url);

@@ -25,7 +25,10 @@ export interface Metrics {
   /** One segment that was removed, and the entries in it. */
   readonly auditRemoved: (entries: number) => void;
   /** Of each place for copies: how many attempts failed, and how many checkpoints wait; and when the newest was made, in milliseconds since the epoch. */
-  readonly auditCheckpoints: (newest: number | null, copies: readonly { readonly name: string; readonly failed: number; readonly waiting: number; readonly lost: number }[]) => void;
+  readonly auditCheckpoints: (
+    newest: number | null,
+    copies: readonly { readonly name: string; readonly failed: number; readonly waiting: number; readonly lost: number }[],
+  ) => void;
   /** Milliseconds since the epoch. */
   readonly certificateExpires: (when: number) => void;
   /** What /metrics shows. */
@@ -63,7 +66,11 @@ export function createMetrics(build: { readonly version: string }): Metrics {
   const auditBytes = new Gauge({ registers, name: `${prefix}audit_bytes`, help: 'Bytes that audit records take on disk, and will take' });
   const removedSegments = new Counter({ registers, name: `${prefix}audit_removed_segments_total`, help: 'Audit segments removed for their age or size' });
   const removedEntries = new Counter({ registers, name: `${prefix}audit_removed_records_total`, help: 'Audit records removed for age or size' });
-  const checkpoint = new Gauge({ registers, name: `${prefix}audit_checkpoint_seconds`, help: 'When the newest audit checkpoint was signed, in seconds since the epoch' });
+  const checkpoint = new Gauge({
+    registers,
+    name: `${prefix}audit_checkpoint_seconds`,
+    help: 'When the newest audit checkpoint was signed, in seconds since the epoch',
+  });
   const copies = new Gauge({
     registers,
     name: `${prefix}audit_checkpoint_copies`,

@@ -18,12 +18,23 @@ export const mostChains = 10_000;
 const schema = z.strictObject({
   build: z.string().max(256),
   chains: z
-    .array(z.strictObject({ chain: ulid, count, pieces: z.array(z.strictObject({ first: point, last: point })).min(1).max(mostPieces) }))
+    .array(
+      z.strictObject({
+        chain: ulid,
+        count,
+        pieces: z
+          .array(z.strictObject({ first: point, last: point }))
+          .min(1)
+          .max(mostPieces),
+      }),
+    )
     .max(mostChains),
   number: count,
   previous: hex.nullable(),
   reason: z.enum(['start', 'interval', 'removal', 'stop']),
-  removed: z.array(z.strictObject({ before: hex.nullable(), entries: count, first: chainPoint, last: chainPoint, reason: z.enum(['retention', 'size']) })).max(mostChains),
+  removed: z
+    .array(z.strictObject({ before: hex.nullable(), entries: count, first: chainPoint, last: chainPoint, reason: z.enum(['retention', 'size']) }))
+    .max(mostChains),
   replica: z.string().max(256),
   rotation: z.strictObject({ from: publicKey, to: publicKey }).nullable(),
   schema: z.literal(1),

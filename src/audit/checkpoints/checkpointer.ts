@@ -166,7 +166,9 @@ export class Checkpointer {
   #vouchFor(found: readonly ChainClaim[]): readonly ChainClaim[] {
     const { log, series } = this.#parts;
     const [newest] = this.#earlier;
-    const strange = found.filter(({ chain }) => newest !== undefined && chain !== series && opensBefore(chain, newest) && !this.#signed.some((claim) => claim.chain === chain));
+    const strange = found.filter(
+      ({ chain }) => newest !== undefined && chain !== series && opensBefore(chain, newest) && !this.#signed.some((claim) => claim.chain === chain),
+    );
     const usual = found.filter((claim) => !strange.includes(claim));
     const { claims, changed } = restateClaims(usual, this.#signed, [...this.#gone, ...this.#removed]);
     const inserted = strange.map(({ chain }) => chain);

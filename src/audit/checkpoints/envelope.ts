@@ -26,7 +26,10 @@ export interface Signer extends VerifyingKey {
 const schema = z.strictObject({
   payload: z.base64().max(longestEnvelope),
   payloadType: z.literal(checkpointType),
-  signatures: z.array(z.strictObject({ keyid: z.string().regex(/^[0-9a-f]{64}$/), sig: z.base64().max(512) })).min(1).max(2),
+  signatures: z
+    .array(z.strictObject({ keyid: z.string().regex(/^[0-9a-f]{64}$/), sig: z.base64().max(512) }))
+    .min(1)
+    .max(2),
 });
 
 /** An envelope whose signatures nobody has looked at. */
@@ -77,7 +80,9 @@ export function readVerifyingKey(pem: string): VerifyingKey | null {
 export function describeKey(key: KeyObject): VerifyingKey | null {
   const usable = key.asymmetricKeyType === 'ed25519' || (key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1');
   if (!usable) return null;
-  const id = createHash('sha256').update(key.export({ type: 'spki', format: 'der' })).digest('hex');
+  const id = createHash('sha256')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest('hex');
   return { id, key, pem: key.export({ type: 'spki', format: 'pem' }).toString() };
 }
 

@@ -38,7 +38,11 @@ export class Survey {
       addPiece(pieces, { first: { hash: first.hash, sequence: first.sequence }, last: { hash: last.hash, sequence: last.sequence } });
     }
     this.#known = known;
-    return [...chains].map(([chain, pieces]) => ({ chain, count: pieces.reduce((sum, { first, last }) => sum + last.sequence - first.sequence + 1, 0), pieces }));
+    return [...chains].map(([chain, pieces]) => ({
+      chain,
+      count: pieces.reduce((sum, { first, last }) => sum + last.sequence - first.sequence + 1, 0),
+      pieces,
+    }));
   }
 
   async #look({ name, bytes, changed }: Segment): Promise<Known> {

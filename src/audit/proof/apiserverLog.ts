@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { decodeTime } from 'ulidx';
 import { property, text, textMap } from '../../domain/json.ts';
 import { safeText } from '../../domain/text.ts';
-import { decodeTime } from 'ulidx';
 import { parseLine } from '../chain.ts';
 import { type Faults, nowhere, type Place } from './faults.ts';
 
@@ -69,7 +69,8 @@ export class ApiserverLog {
       else this.#faults.add('unrecorded', nowhere, place, `the API server was told of record ${id} for ${what}, and it is not there`);
     }
     if (old > 0) this.#faults.note(`${old} records that the API server was told of are not there, and may be among those that were removed to make room`);
-    if (this.#beyond > 0) this.#faults.add('unread', nowhere, null, `${this.#beyond} records of the API server's log were not compared: it has too many for one run`);
+    if (this.#beyond > 0)
+      this.#faults.add('unread', nowhere, null, `${this.#beyond} records of the API server's log were not compared: it has too many for one run`);
   }
 
   #take(event: unknown, place: Place): void {

@@ -39,7 +39,10 @@ export class ChainProgress {
     this.replica ??= text(property(entry.value, 'replica'));
     if (entry.fault !== null) this.#faults.add('altered', point, place, entry.fault);
     const { last } = this;
-    if (last !== null && point.sequence <= last.sequence) return this.#addLate(point, last, place);
+    if (last !== null && point.sequence <= last.sequence) {
+      this.#addLate(point, last, place);
+      return;
+    }
     const linked = this.#follow(point, previousHash, last, place);
     this.last = point;
     const claim = this.#claims?.get(point.sequence);

@@ -48,7 +48,8 @@ export class ChainRuns {
     const ranges: ProvenRange[] = [];
     for (const range of this.#runs.flatMap(rangesOf)) {
       const before = ranges.at(-1);
-      if (before !== undefined && before.to + 1 === range.from && before.by === range.by && before.time === range.time) ranges[ranges.length - 1] = { ...before, to: range.to };
+      if (before !== undefined && before.to + 1 === range.from && before.by === range.by && before.time === range.time)
+        ranges[ranges.length - 1] = { ...before, to: range.to };
       else ranges.push(range);
     }
     return ranges;

@@ -25,7 +25,9 @@ export async function* readSegments(directory: string, signal: AbortSignal): Asy
 /** Files that lie among the segments and are none. Rejects as the disk does. */
 export async function strangeFiles(directory: string): Promise<readonly string[]> {
   const segments = new Set((await surveySegments(directory)).map(({ name }) => name));
-  return (await readdir(directory, { withFileTypes: true })).filter((entry) => entry.name.endsWith('.jsonl') && !segments.has(entry.name)).map(({ name }) => name);
+  return (await readdir(directory, { withFileTypes: true }))
+    .filter((entry) => entry.name.endsWith('.jsonl') && !segments.has(entry.name))
+    .map(({ name }) => name);
 }
 
 async function* readSegment(directory: string, name: string, signal: AbortSignal): AsyncGenerator<LineBlock> {

@@ -1,6 +1,6 @@
+import { parseLine } from '../chain.ts';
 import { referencesOf } from '../content.ts';
 import { referencesOfEntry } from '../fit.ts';
-import { parseLine } from '../chain.ts';
 import type { Faults, Place } from './faults.ts';
 import { nowhere } from './faults.ts';
 import type { CheckedLine } from './line.ts';

@@ -29,7 +29,11 @@ interface Accepted {
 /** When all is read: what is missing, and what proves the rest. */
 export function settle(findings: Findings): readonly ChainProof[] {
   const removed = acceptRemovals(findings);
-  for (const [chain, progress] of findings.chains) progress.finish(chain, (removed.get(chain) ?? []).map(({ range }) => range));
+  for (const [chain, progress] of findings.chains)
+    progress.finish(
+      chain,
+      (removed.get(chain) ?? []).map(({ range }) => range),
+    );
   for (const [chain, claims] of findings.claims.chains()) findUnmet(findings, chain, claims, removed.get(chain) ?? []);
   const names = [...new Set([...findings.chains.keys(), ...removed.keys()])].sort();
   return names.map((chain) => {

@@ -8,7 +8,7 @@ import type { ApiserverLog } from './apiserverLog.ts';
 import { ChainProgress } from './chainProof.ts';
 import { type CheckpointLevel, TrustedCheckpoints } from './checkpoints.ts';
 import { Claims } from './claims.ts';
-import { Faults, nowhere, type Place } from './faults.ts';
+import { type Faults, nowhere, type Place } from './faults.ts';
 import { checkLine } from './line.ts';
 import type { Opening } from './openings.ts';
 import { readSegments, strangeFiles } from './segmentLines.ts';
@@ -98,7 +98,12 @@ function findInserted(chains: ReadonlyMap<string, ChainProgress>, claims: Claims
   for (const chain of chains.keys()) {
     const named = [...(claims.of(chain)?.values() ?? [])].some(({ witnesses }) => witnesses.copies !== undefined || witnesses.local !== undefined);
     if (named || decodeTime(chain) + slack >= Date.parse(newest)) continue;
-    faults.add('inserted', { chain, sequence: 0 }, null, `the chain says that it was opened before the checkpoint of ${newest}, which names all chains but not this one`);
+    faults.add(
+      'inserted',
+      { chain, sequence: 0 },
+      null,
+      `the chain says that it was opened before the checkpoint of ${newest}, which names all chains but not this one`,
+    );
   }
 }
 

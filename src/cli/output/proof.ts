@@ -43,7 +43,10 @@ function chainLines({ chain, replica, entries, ranges, pruned }: ChainProof, pai
         })),
         ...ranges.map(({ from, to, by, time }) => ({
           from,
-          text: paint(by === 'none' ? 'red' : by === 'chain' ? 'yellow' : 'green', `${span(from, to)}  ${levelWords[by]}${time === null ? '' : `, of ${time}`}`),
+          text: paint(
+            by === 'none' ? 'red' : by === 'chain' ? 'yellow' : 'green',
+            `${span(from, to)}  ${levelWords[by]}${time === null ? '' : `, of ${time}`}`,
+          ),
         })),
       ].sort((a, b) => a.from - b.from),
       ({ text }) => [`  ${text}`],

@@ -3,9 +3,9 @@ import { createHash, generateKeyPairSync } from 'node:crypto';
 import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { openSigners, rotateKey } from '../../../src/audit/index.ts';
 import { readCheckpoint, signCheckpoint } from '../../../src/audit/checkpoints/checkpoint.ts';
 import { readEnvelope } from '../../../src/audit/checkpoints/envelope.ts';
+import { openSigners, rotateKey } from '../../../src/audit/index.ts';
 import { canonicalJson } from '../../../src/domain/canonical.ts';
 import { now } from './fixtures.ts';
 import { copySite, newSite, prove, runProcess, type Site } from './proofRig.ts';
@@ -27,7 +27,8 @@ afterAll(() => {
 });
 
 const kindsOf = async (changed: Site) => [...new Set((await prove(changed)).faults.map(({ kind }) => kind))];
-const rangesOf = async (changed: Site, changes = {}) => (await prove(changed, changes)).chains.flatMap(({ ranges }) => ranges.map(({ from, to, by }) => `${from}-${to} ${by}`));
+const rangesOf = async (changed: Site, changes = {}) =>
+  (await prove(changed, changes)).chains.flatMap(({ ranges }) => ranges.map(({ from, to, by }) => `${from}-${to} ${by}`));
 
 function another(from = site): Site {
   const copy = copySite(from);
@@ -89,8 +90,13 @@ describe('by whoever may write the folder, but has no key', () => {
     const changed = another();
     write(path(changed, 1), forge(linesOf(path(changed, 1)), allowAll));
     const proof = await prove(changed);
-    expect(proof.faults).toMatchObject([{ kind: 'altered', sequence: 3, message: expect.stringContaining('another one than a copy of the checkpoint of 2026-11-24') }]);
-    expect(proof.chains[1]?.ranges).toMatchObject([{ from: 0, to: 0, by: 'copies' }, { from: 1, to: 3, by: 'none' }]);
+    expect(proof.faults).toMatchObject([
+      { kind: 'altered', sequence: 3, message: expect.stringContaining('another one than a copy of the checkpoint of 2026-11-24') },
+    ]);
+    expect(proof.chains[1]?.ranges).toMatchObject([
+      { from: 0, to: 0, by: 'copies' },
+      { from: 1, to: 3, by: 'none' },
+    ]);
     rmSync(join(changed.records, 'checkpoints'), { recursive: true });
     expect(await prove(changed, { checkpoints: [], keys: [] })).toMatchObject({ faults: [], notes: [expect.stringContaining('a chain alone proves nothing')] });
   });
@@ -174,7 +180,9 @@ describe('a log that forked', () => {
     const changed = another();
     const backup = another();
     await runProcess(changed, 2, now + 2 * hour);
-    const rest = segmentsOf(changed).slice(-1).map((name) => join(changed.records, name));
+    const rest = segmentsOf(changed)
+      .slice(-1)
+      .map((name) => join(changed.records, name));
     for (const file of rest) rmSync(file);
     write(path(changed, 1), linesOf(path(backup, 1)).slice(0, -2));
     await runProcess(changed, 1, now + 3 * hour);

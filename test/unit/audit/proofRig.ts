@@ -36,7 +36,12 @@ export function copySite(site: Site): Site {
 export const large = (mark: string) => image(evidence({ scans: [scan(Array.from({ length: 6 }, (_, i) => finding({ id: `CVE-2026-${mark}${i}` })))] }));
 
 /** One process from its start to its end, with so many decisions. */
-export async function runProcess(site: Site, decisions: number, at: number = now, keep = (i: number) => draft({ id: recordId(at, i), images: i % 2 === 0 ? [large(`${at}${i}`)] : [image(evidence())] })) {
+export async function runProcess(
+  site: Site,
+  decisions: number,
+  at: number = now,
+  keep = (i: number) => draft({ id: recordId(at, i), images: i % 2 === 0 ? [large(`${at}${i}`)] : [image(evidence())] }),
+) {
   const signers = await openSigners(site.keyFile);
   if (!signers.ok) throw new Error(signers.fault.message);
   const copy = copyKinds.folder.create({ kind: 'folder', path: site.copies }, { resolvePath: (path) => path, artifacts: noArtifacts });
