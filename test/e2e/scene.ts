@@ -203,7 +203,7 @@ function configuration(text: string, port: number, kubeconfig: string, { source,
     signers: [{ name: 'release', kind: 'cosign-key', images: [`${source.host}/shop/**`], keyFile: join(folder, 'release.pub') }],
     scans: [{ name: 'reports', kind: 'trivy-directory', path: join(folder, 'reports') }],
     policy: { ...base.policy, directory: '../policies', data: { registries: [source.host] } },
-    audit: { ...base.audit, store: 'jsonl:../audit' },
+    audit: { ...base.audit, store: 'jsonl:../audit', checkpoints: { keyFile: '../audit.key' } },
   });
 }
 

@@ -9,7 +9,7 @@ const site = newSite();
 
 beforeAll(async () => {
   await runProcess(site, 2);
-  await runProcess(site, 2, now + 3_600_000);
+  await runProcess(site, 1, now + 3_600_000);
 });
 
 afterAll(() => rmSync(site.root, { recursive: true, force: true }));
