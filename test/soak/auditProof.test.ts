@@ -8,7 +8,7 @@ import { cuts, flips, moves, unnoticed } from '../unit/audit/tamper.ts';
 const site = newSite();
 
 beforeAll(async () => {
-  await runProcess(site, 2);
+  await runProcess(site, 1);
   await runProcess(site, 1, now + 3_600_000);
 });
 
