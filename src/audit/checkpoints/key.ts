@@ -12,7 +12,7 @@ export interface Signers {
 }
 
 /** Where the public key lies, for whoever verifies. */
-export function publicKeyFile(keyFile: string): string {
+function publicKeyFile(keyFile: string): string {
   return `${keyFile}.pub`;
 }
 

@@ -15,8 +15,8 @@ const settings = z.strictObject({
 type Settings = z.infer<typeof settings>;
 
 /** What an artifact is marked as, and its one layer. https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md#guidelines-for-artifact-usage */
-export const artifactType = checkpointType;
-export const envelopeType = 'application/vnd.dsse.envelope.v1+json';
+const artifactType = checkpointType;
+const envelopeType = 'application/vnd.dsse.envelope.v1+json';
 
 /** One artifact for each checkpoint, by a tag that sorts by time. */
 export const oci: CopyKind<Settings> = {

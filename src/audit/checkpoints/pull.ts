@@ -8,7 +8,7 @@ import type { JournalLine } from './journal.ts';
 const tagForm = /^\d{8}T\d{9}Z-[0-9A-HJKMNP-TV-Z]{26}-\d{6,}$/;
 
 /** Copies that are fetched at most, the newest: each names all chains of its time. */
-export const mostCopies = 2_000;
+const mostCopies = 2_000;
 const atOnce = 8;
 
 /** The newest copies of checkpoints in a repository, and how many older ones there are. Faults: those of the registry. */

@@ -1,7 +1,7 @@
 import type { ChainProof, PrunedRange } from '../../domain/auditProof.ts';
 import type { RemovedRange } from '../removal.ts';
 import type { ChainProgress } from './chainProof.ts';
-import type { CheckpointLevel, Stub, TrustedCheckpoints } from './checkpoints.ts';
+import type { Stub, TrustedCheckpoints } from './checkpoints.ts';
 import { type Claim, type Claims, type Witness, witnessOf } from './claims.ts';
 import type { Faults } from './faults.ts';
 import type { Opening } from './openings.ts';
@@ -112,5 +112,3 @@ function prunedRanges(removed: readonly Accepted[]): readonly PrunedRange[] {
 export function newestRemoval({ stubs }: TrustedCheckpoints): number {
   return Math.max(Number.NEGATIVE_INFINITY, ...stubs.map(({ time }) => Date.parse(time)));
 }
-
-export type { CheckpointLevel };

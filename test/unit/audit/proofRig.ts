@@ -8,7 +8,7 @@ import { bad } from '../../../src/domain/fault.ts';
 import type { ArtifactStore } from '../../../src/domain/registry.ts';
 import { draft, evidence, finding, image, logger, now, options, scan } from './fixtures.ts';
 
-export const noArtifacts: ArtifactStore = {
+const noArtifacts: ArtifactStore = {
   push: async () => bad('REGISTRY_UNAVAILABLE', 'there is no registry'),
   tags: async () => bad('REGISTRY_UNAVAILABLE', 'there is no registry'),
   pull: async () => bad('REGISTRY_UNAVAILABLE', 'there is no registry'),
@@ -33,7 +33,7 @@ export function copySite(site: Site): Site {
   return copy;
 }
 
-export const large = (mark: string) => image(evidence({ scans: [scan(Array.from({ length: 6 }, (_, i) => finding({ id: `CVE-2026-${mark}${i}` })))] }));
+const large = (mark: string) => image(evidence({ scans: [scan(Array.from({ length: 6 }, (_, i) => finding({ id: `CVE-2026-${mark}${i}` })))] }));
 
 /** One process from its start to its end, with so many decisions. */
 export async function runProcess(
@@ -58,7 +58,7 @@ export async function runProcess(
   return { log, status };
 }
 
-export function recordId(at: number, i: number): string {
+function recordId(at: number, i: number): string {
   return `01KB${String(Math.floor(at / 60_000) % 1e6).padStart(6, '0')}${String(i).padStart(16, '0')}`;
 }
 
