@@ -1,6 +1,5 @@
 /** The program as its commands see it, put together from a configuration. */
 import { denialMessage } from './admission/message.ts';
-import { createAuditDesk } from './auditDesk.ts';
 import type { App, Checked, VerifiedImage } from './cli/desk.ts';
 import type { LoadedConfig } from './config/index.ts';
 import { buildCore, type Core } from './core.ts';
@@ -13,6 +12,7 @@ import type { RecordKeeper } from './domain/record.ts';
 import { createFacts } from './evidence/cache.ts';
 import { createIds } from './identifiers.ts';
 import { probe } from './probe.ts';
+import { createProofDesk } from './proofDesk.ts';
 import { serve } from './serve.ts';
 import { version } from './version.ts';
 
@@ -64,7 +64,7 @@ export async function createApp(config: LoadedConfig, { log }: { readonly log: L
     },
     serve: () => serve(config, { log, version }),
     probe: () => probe(config, noRecord),
-    audit: createAuditDesk(config),
+    proof: createProofDesk(config),
     async close() {
       const built = await opened;
       if (built?.ok) await built.value.close();

@@ -29,7 +29,7 @@ async function showKey({ io, parts }: Session, options: KeyOptions): Promise<num
   const desk = await openDesk(io, parts, options);
   if (desk === null) return exitCodes.unable;
   try {
-    const key = await (options.rotate === true ? desk.app.audit.rotate() : desk.app.audit.key());
+    const key = await (options.rotate === true ? desk.app.proof.rotate() : desk.app.proof.key());
     if (!key.ok) {
       complain(io, key.fault);
       return exitCodes.unable;

@@ -72,7 +72,7 @@ async function verify({ io, parts }: Session, folder: string | undefined, option
   parts.signals.on('SIGINT', stop);
   const progress = createProgress(io);
   try {
-    const proof = await desk.app.audit.verify({
+    const proof = await desk.app.proof.verify({
       folder: folder === undefined ? null : absolute(folder),
       checkpoints: options.checkpoints.map(absolute),
       keys: options.key.map(absolute),

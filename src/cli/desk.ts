@@ -20,12 +20,12 @@ export interface App {
   serve(): Promise<Outcome<Running>>;
   /** Builds what a decision needs, and says whether it can be used: nobody is asked, and nothing is left running. */
   probe(): Promise<Outcome<null>>;
-  readonly audit: AuditDesk;
+  readonly proof: ProofDesk;
   close(): Promise<void>;
 }
 
-/** What the audit commands need. */
-export interface AuditDesk {
+/** What proves the audit log. */
+export interface ProofDesk {
   verify(request: ProofRequest): Promise<Outcome<AuditProof>>;
   /** The public key that checkpoints are verified with. */
   key(): Promise<Outcome<PublicAuditKey>>;

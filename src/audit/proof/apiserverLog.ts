@@ -52,7 +52,7 @@ export class ApiserverLog {
   }
 
   /** Compares an entry of ours; each is named once. */
-  meet(id: string, hash: string, at: { readonly chain: string; readonly sequence: number }, place: Place): void {
+  meet(id: string, hash: string, at: { readonly chain: string; readonly sequence: number }, place: Place | null): void {
     const witnessed = this.#records.get(id);
     if (witnessed === undefined) return;
     this.#records.delete(id);

@@ -12,7 +12,7 @@ type Entry = Extract<CheckedLine, { kind: 'entry' }>;
 /** An entry in a place that was taken already. */
 export interface Doubled {
   readonly point: ChainPoint;
-  readonly place: Place;
+  readonly place: Place | null;
 }
 
 /** One chain, entry by entry, in the order in which they lie there. */
@@ -26,14 +26,14 @@ export class ChainProgress {
   readonly #claims: ReadonlyMap<number, Claim> | undefined;
   readonly #gaps = new Gaps();
   /** Where gaps were seen: their `line` counts these. */
-  readonly #places: Place[] = [];
+  readonly #places: (Place | null)[] = [];
 
   constructor(faults: Faults, claims: ReadonlyMap<number, Claim> | undefined) {
     this.#faults = faults;
     this.#claims = claims;
   }
 
-  add(entry: Entry, place: Place): void {
+  add(entry: Entry, place: Place | null): void {
     const { point, previousHash } = entry;
     this.entries += 1;
     this.replica ??= text(property(entry.value, 'replica'));
@@ -63,7 +63,7 @@ export class ChainProgress {
   }
 
   /** Whether the entry is chained to the one before it, which then is as it was. */
-  #follow(point: ChainPoint, previousHash: string | null, last: ChainPoint | null, place: Place): boolean {
+  #follow(point: ChainPoint, previousHash: string | null, last: ChainPoint | null, place: Place | null): boolean {
     const expected = last === null ? 0 : last.sequence + 1;
     if (point.sequence > expected) {
       this.#gaps.add({ from: expected, to: point.sequence - 1, line: this.#places.push(place) - 1, nextPrevious: previousHash });
@@ -78,7 +78,7 @@ export class ChainProgress {
     return false;
   }
 
-  #addLate(point: ChainPoint, last: ChainPoint, place: Place): void {
+  #addLate(point: ChainPoint, last: ChainPoint, place: Place | null): void {
     const claim = this.#claims?.get(point.sequence);
     if (this.#gaps.fill(point.sequence)) {
       this.#faults.add('reordered', point, place, `the entry stands after entry ${last.sequence}`);

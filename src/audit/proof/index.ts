@@ -9,8 +9,9 @@ import { checkpointsFolder, type JournalLine, readJournals } from '../checkpoint
 import { pullCheckpoints } from '../checkpoints/pull.ts';
 import { ApiserverLog } from './apiserverLog.ts';
 import { Faults } from './faults.ts';
+import { type CheckpointSource, LogProof } from './logProof.ts';
 import { readOpenings } from './openings.ts';
-import { type FolderProofParts, verifyFolder } from './verifyFolder.ts';
+import { verifyFolder } from './verifyFolder.ts';
 
 export interface ProofParts {
   /** Where the configuration keeps records. */
@@ -41,8 +42,9 @@ export async function verifyAudit(request: ProofRequest, parts: ProofParts): Pro
   try {
     const apiserver = request.apiserverLogs.length === 0 ? null : new ApiserverLog(faults);
     for (const path of request.apiserverLogs) await apiserver?.read(path, signal);
-    const openings = await readOpenings(directory);
-    return good(await verifyFolder({ directory, checkpoints: checkpoints.value, keys: keys.value, store, faults, apiserver, openings, signal, onProgress }));
+    const proof = new LogProof({ keys: keys.value, store, faults, apiserver });
+    await proof.begin(checkpoints.value, await readOpenings(directory));
+    return good(await verifyFolder({ directory, proof, faults, signal, onProgress }));
   } catch (cause) {
     if (signal.aborted) return bad('DEADLINE_EXCEEDED', 'the log was not verified to its end: it was interrupted');
     return bad('AUDIT_UNAVAILABLE', `the audit records can not be read: ${safeText(cause instanceof Error ? cause.message : String(cause), 300)}`, { cause });
@@ -54,8 +56,8 @@ async function openCheckpoints(
   { checkpoints, signal }: ProofRequest,
   { artifacts }: ProofParts,
   faults: Faults,
-): Promise<Outcome<FolderProofParts['checkpoints']>> {
-  const found: FolderProofParts['checkpoints'][number][] = [];
+): Promise<Outcome<readonly CheckpointSource[]>> {
+  const found: CheckpointSource[] = [];
   const local = checkpointsFolder(directory);
   if (await isFolder(local)) found.push({ level: 'local', lines: named(local, readJournals(local)) });
   for (const place of checkpoints) {

@@ -110,7 +110,7 @@ export async function openTestDesk(): Promise<TestDesk> {
         rules: async () => [],
         serve: async () => bad('INTERNAL', 'not told'),
         probe: async () => good(null),
-        audit: {
+        proof: {
           verify: async () => bad('INTERNAL', 'not told'),
           key: async () => bad('INTERNAL', 'not told'),
           rotate: async () => bad('INTERNAL', 'not told'),

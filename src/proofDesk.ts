@@ -1,12 +1,12 @@
-/** The audit commands, put together from a configuration. */
+/** The commands that prove the audit log, put together from a configuration. */
 import { readPublishedKey, rotateKey } from './audit/index.ts';
 import { verifyAudit } from './audit/proof/index.ts';
-import type { AuditDesk } from './cli/desk.ts';
+import type { ProofDesk } from './cli/desk.ts';
 import type { LoadedConfig } from './config/index.ts';
 import { openOwnRegistry } from './core.ts';
 import { bad, good } from './domain/fault.ts';
 
-export function createAuditDesk(config: LoadedConfig): AuditDesk {
+export function createProofDesk(config: LoadedConfig): ProofDesk {
   const { audit } = config.settings;
   const keyFile = config.resolvePath(audit.checkpoints.keyFile);
   return {

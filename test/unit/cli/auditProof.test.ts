@@ -2,9 +2,9 @@ import { rmSync } from 'node:fs';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createAuditDesk } from '../../../src/auditDesk.ts';
 import type { ProgramParts } from '../../../src/cli/desk.ts';
 import { good } from '../../../src/domain/fault.ts';
+import { createProofDesk } from '../../../src/proofDesk.ts';
 import { newSite, runProcess, type Site } from '../audit/proofRig.ts';
 import { openTestDesk, type TestDesk } from './desk.ts';
 
@@ -35,7 +35,7 @@ const create: ProgramParts['createApp'] = async (config) => {
   const none = async (): Promise<never> => {
     throw new Error('not asked for');
   };
-  return good({ check: none, verify: none, rules: none, serve: none, probe: none, audit: createAuditDesk(config), close: async () => {} });
+  return good({ check: none, verify: none, rules: none, serve: none, probe: none, proof: createProofDesk(config), close: async () => {} });
 };
 
 const run = (...argv: readonly string[]) => desk.run(['audit', ...argv], { create });
