@@ -12,8 +12,10 @@ const chainPoint = z.strictObject({ chain: ulid, hash: hex, sequence: count });
 const publicKey = z.strictObject({ id: hex, pem: z.string().max(1024) });
 
 /** Pieces of one chain at most: others were removed between them. */
-const mostPieces = 1024;
+export const mostPieces = 1024;
 export const mostChains = 10_000;
+/** Ranges that one checkpoint says are removed, at most. */
+export const mostRemoved = 5_000;
 
 const schema = z.strictObject({
   build: z.string().max(256),
@@ -34,7 +36,7 @@ const schema = z.strictObject({
   reason: z.enum(['start', 'interval', 'removal', 'stop']),
   removed: z
     .array(z.strictObject({ before: hex.nullable(), entries: count, first: chainPoint, last: chainPoint, reason: z.enum(['retention', 'size']) }))
-    .max(mostChains),
+    .max(mostRemoved),
   replica: z.string().max(256),
   rotation: z.strictObject({ from: publicKey, to: publicKey }).nullable(),
   schema: z.literal(1),

@@ -3,7 +3,7 @@ import type { ChainPoint } from '../chain.ts';
 import type { AuditLog } from '../log.ts';
 import type { Writer } from '../record.ts';
 import type { RemovedRange } from '../removal.ts';
-import { type ChainClaim, type Checkpoint, mostChains, type SignedCheckpoint, signCheckpoint } from './checkpoint.ts';
+import { type ChainClaim, type Checkpoint, mostChains, mostPieces, mostRemoved, type SignedCheckpoint, signCheckpoint } from './checkpoint.ts';
 import { CopyQueue, type CopyStatus } from './copyQueue.ts';
 import { appendCheckpoint, lastCheckpoints } from './journal.ts';
 import type { Signers } from './key.ts';
@@ -94,7 +94,11 @@ export class Checkpointer {
   /** Signs what is about to be removed. Resolves when that is on disk, or can't be put there: then the next checkpoint says it. */
   async remove(ranges: readonly RemovedRange[]): Promise<void> {
     this.#removed.push(...ranges);
-    if (this.#timer !== null) await this.make('removal');
+    if (this.#timer === null) return;
+    for (let left = Number.POSITIVE_INFINITY; this.#removed.length > 0 && this.#removed.length < left; ) {
+      left = this.#removed.length;
+      await this.make('removal');
+    }
   }
 
   make(reason: Checkpoint['reason']): Promise<void> {
@@ -126,7 +130,7 @@ export class Checkpointer {
       const heads = JSON.stringify(chains);
       // Nothing was added: the newest one says all that there is to say.
       if (reason === 'interval' && heads === this.#heads && this.#removed.length === 0) return;
-      const removed = [...this.#removed];
+      const removed = this.#removed.slice(0, mostRemoved);
       const time = clock();
       const checkpoint: Checkpoint = {
         build: writer.build,
@@ -178,7 +182,7 @@ export class Checkpointer {
       log.error({ changed, inserted }, 'audit records are not as an earlier checkpoint says: run tidewaiter audit verify');
     }
     this.#strange = said;
-    return claims.slice(-mostChains);
+    return claims.slice(-mostChains).map((claim) => ({ ...claim, pieces: claim.pieces.slice(-mostPieces) }));
   }
 }
 
