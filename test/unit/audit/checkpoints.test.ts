@@ -19,12 +19,12 @@ beforeEach(() => {
 afterEach(() => rmSync(site.root, { recursive: true, force: true }));
 
 async function open(
-  changes: { readonly every?: number; readonly copies?: readonly CheckpointCopy[]; readonly log?: ReturnType<typeof logger> } = {},
+  changes: { readonly every?: number; readonly at?: number; readonly copies?: readonly CheckpointCopy[]; readonly log?: ReturnType<typeof logger> } = {},
 ): Promise<Audit> {
   const signers = await openSigners(site.keyFile);
   if (!signers.ok) throw new Error(signers.fault.message);
-  const { every = 3_600_000, copies = [], log = logger() } = changes;
-  const audit = await createAudit(options(site.records, { log, checkpoints: { signers: signers.value, every, copies } }));
+  const { every = 3_600_000, copies = [], log = logger(), at = now } = changes;
+  const audit = await createAudit(options(site.records, { log, clock: () => at, checkpoints: { signers: signers.value, every, copies } }));
   if (!audit.ok) throw new Error(audit.fault.message);
   return audit.value;
 }
@@ -76,7 +76,7 @@ describe('a checkpoint is made', () => {
 
   test('with all chains of the folder, and goes on as the same store', async () => {
     await (await open()).close();
-    await (await open()).close();
+    await (await open({ at: now + 1_000 })).close();
     const made = checkpoints().map(({ checkpoint }) => checkpoint);
     expect(new Set(made.map(({ store }) => store)).size).toBe(1);
     expect(made.at(-1)?.chains).toHaveLength(2);
