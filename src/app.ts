@@ -13,6 +13,7 @@ import type { RecordKeeper } from './domain/record.ts';
 import { createFacts } from './evidence/cache.ts';
 import { createIds } from './identifiers.ts';
 import { probe } from './probe.ts';
+import { createProofDesk } from './proofDesk.ts';
 import { serve } from './serve.ts';
 import { version } from './version.ts';
 
@@ -69,6 +70,7 @@ export async function createApp(config: LoadedConfig, { log }: { readonly log: L
     audit: () => openAuditReader(config, process.env, log),
     holds: () => openAuditHolds(config, process.env),
     probe: () => probe(config, noRecord),
+    proof: createProofDesk(config),
     async close() {
       const built = await opened;
       if (built?.ok) await built.value.close();

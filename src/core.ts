@@ -157,7 +157,13 @@ async function openKeychain(config: LoadedConfig): Promise<Outcome<Keychain>> {
   return good(createKeychain(chains));
 }
 
-async function openRegistry(config: LoadedConfig, keychain: Keychain, parts: CoreParts): Promise<Outcome<RegistryClient>> {
+/** A client with the configuration's own credentials, for what is kept in a registry rather than judged. */
+export async function openOwnRegistry(config: LoadedConfig): Promise<Outcome<RegistryClient>> {
+  const keychain = await openKeychain(config);
+  return keychain.ok ? openRegistry(config, keychain.value, {}) : keychain;
+}
+
+async function openRegistry(config: LoadedConfig, keychain: Keychain, parts: Pick<CoreParts, 'onRegistry' | 'onBreaker'>): Promise<Outcome<RegistryClient>> {
   const listed = config.settings.registries;
   const hosts = [];
   for (const { host, endpoint, plainHTTP, caFile, alsoHosts } of listed ?? []) {

@@ -5,6 +5,7 @@ import { decodeReview, encodeReview } from './admission/review.ts';
 import { type AuditStatus, createAudit, describeStore, type Sink, type SinkKind, sinkKinds } from './audit/index.ts';
 import { auditReaderOf, auditStoreOf, spoolOf } from './auditStore.ts';
 import { candidateChecks, createComparisonReport, describeFetch } from './candidateReport.ts';
+import { openCheckpoints } from './checkpoints.ts';
 import type { ClusterApi } from './cluster/api.ts';
 import { connectCluster } from './cluster/client.ts';
 import { formatConfigFault, type LoadedConfig, watchConfig } from './config/index.ts';
@@ -60,6 +61,8 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
   if (!sinks.ok) return sinks;
   const store = await auditStoreOf(config, process.env);
   if (!store.ok) return store;
+  const checkpoints = await openCheckpoints(config, log);
+  if (!checkpoints.ok) return checkpoints;
   const audit = await createAudit({
     directory: spoolOf(config),
     store: store.value,
@@ -75,17 +78,25 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     onLoss: (records) => metrics.auditLost(records),
     onRemoval: (entries) => metrics.auditRemoved(entries),
     onRetired: (entries) => metrics.auditRetired(entries),
+    ...(checkpoints.value.options === null ? {} : { checkpoints: checkpoints.value.options }),
   });
-  if (!audit.ok) return audit;
+  if (!audit.ok) {
+    await checkpoints.value.close();
+    return audit;
+  }
+  const closeAudit = async (): Promise<void> => {
+    await audit.value.close();
+    await checkpoints.value.close();
+  };
 
   const opened = await openFactStore(config, metrics);
   if (!opened.ok) {
-    await audit.value.close();
+    await closeAudit();
     return opened;
   }
   const closeStores = async (): Promise<void> => {
     await opened.value?.store.close();
-    await audit.value.close();
+    await closeAudit();
   };
   const surroundings = await watchSurroundings(config, log);
   if (!surroundings.ok) {
@@ -130,6 +141,7 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
     current.configCheck(),
     auditCheck(audit.value.status(), settings.audit.required),
     ...exceptionChecks(current.core()),
+    checkpointCheck(audit.value.status()),
     ...storeChecks(opened.value),
     ...(surroundings.value?.checks(current.core().config.settings.platforms === null) ?? []),
   ];
@@ -142,7 +154,8 @@ export async function serve(config: LoadedConfig, { log, version }: ServeParts):
   const reader = auditReaderOf(config, store.value, log);
   const watch = watchConfig(config, (outcome) => void current.replace(outcome));
   const queue = setInterval(() => {
-    const { bytes, queue: length, store: filled } = audit.value.status();
+    const { bytes, queue: length, store: filled, checkpoints: signed } = audit.value.status();
+    if (signed !== null) metrics.auditCheckpoints(signed.newest, signed.copies);
     metrics.auditQueue(length);
     metrics.auditBytes(bytes);
     countExceptions(metrics, current.core());
@@ -326,6 +339,17 @@ function auditCheck({ bytes, fault: broken, maxBytes, removed, store }: AuditSta
   if (bytes < nearlyFull * maxBytes) return { name: 'audit', ready: true, reason: `records are kept${waiting}` };
   const share = Math.floor((100 * bytes) / maxBytes);
   return { name: 'audit', ready: true, reason: `records are kept, and take ${share} % of audit.maxBytes: the oldest go, ${removed} files so far${waiting}` };
+}
+
+/** Never a reason to be asked no more: what was not signed or copied yet is, later. */
+function checkpointCheck({ checkpoints }: AuditStatus): ReadinessCheck {
+  const name = 'audit checkpoints';
+  if (checkpoints === null) return { name, ready: true, reason: 'none are made: there is no key' };
+  const { copies, fault, key, newest } = checkpoints;
+  if (fault !== null) return { name, ready: true, reason: fault.message };
+  const behind = copies.flatMap((copy) => (copy.reason === null ? [] : [`; ${copy.waiting} wait to be copied (${copy.name}): ${safeText(copy.reason, 200)}`]));
+  const when = newest === null ? 'none was made yet' : `the newest is of ${new Date(newest).toISOString()}`;
+  return { name, ready: true, reason: `${when}, by key ${key.slice(0, 16)}${behind.join('')}` };
 }
 
 function count(metrics: Metrics, event: LineEvent): void {

@@ -3,6 +3,9 @@ import type { Acknowledgement, Acknowledger } from '../domain/auditReader.ts';
 import { bad, type Fault, fault, good, type Outcome } from '../domain/fault.ts';
 import type { ComparisonDraft, Kept, RecordDraft, RecordKeeper } from '../domain/record.ts';
 import { Chain, type Chained, type ChainPoint, renderEvent, renderLoss, renderOpening, seal } from './chain.ts';
+import { Checkpointer, type CheckpointOptions, type CheckpointStatus } from './checkpoints/checkpointer.ts';
+import { checkpointsFolder } from './checkpoints/journal.ts';
+import { Survey } from './checkpoints/survey.ts';
 import { renderComparison } from './comparison.ts';
 import { KeptRecord } from './keptRecord.ts';
 import { limitsWithin, removeAbove } from './limits.ts';
@@ -17,6 +20,9 @@ import { type Batch, Spool, type SpoolLimits } from './spool.ts';
 import { Filling } from './store/filling.ts';
 import { describeStore, type StoreSettings } from './store/index.ts';
 
+export type { CheckpointOptions } from './checkpoints/checkpointer.ts';
+export { type CheckpointCopy, type CopyKind, copyKinds } from './checkpoints/index.ts';
+export { openSigners, readPublishedKey, rotateKey } from './checkpoints/key.ts';
 export type { AuditLog } from './log.ts';
 export { readRecordedInput } from './recordedInput.ts';
 export { type Sink, type SinkKind, sinkKinds } from './sinks/index.ts';
@@ -46,6 +52,8 @@ export interface AuditOptions extends Writer {
   /** Told of entries that the store removed for their age. */
   onRetired?(entries: number): void;
   readonly limits?: Partial<SpoolLimits>;
+  /** Who signs what is there, how often, and where that is copied to. */
+  readonly checkpoints?: CheckpointOptions;
 }
 
 export interface AuditStatus {
@@ -66,6 +74,8 @@ export interface AuditStatus {
   /** null where there is none but the spool. Its fault: records wait in the spool. */
   readonly store: { readonly name: string; readonly fault: Fault | null; readonly shipped: number } | null;
   readonly sinks: readonly { readonly name: string; readonly lost: number }[];
+  /** null where none are made. */
+  readonly checkpoints: CheckpointStatus | null;
 }
 
 export interface Audit extends RecordKeeper, Acknowledger {
@@ -112,6 +122,9 @@ class ChainedAudit implements Audit {
   readonly #retention: Retention;
   readonly #clean: NodeJS.Timeout;
   #filling: Filling | null = null;
+  readonly #checkpointer: Checkpointer | null;
+  /** Where the entry that was chained last is on its way to the disk. */
+  #batch: Batch | null = null;
   #removed = 0;
   /** Contents that the segment of this epoch holds already. */
   #contents = new Set<string>();
@@ -152,6 +165,7 @@ class ChainedAudit implements Audit {
         options.onRemoval?.(entries);
       },
     });
+    this.#checkpointer = options.checkpoints === undefined ? null : this.#createCheckpointer(options.checkpoints);
     this.#clean = setInterval(() => void this.#retention.run(), cleanEvery);
     this.#clean.unref();
   }
@@ -160,6 +174,8 @@ class ChainedAudit implements Audit {
     this.#spool.begin(await this.#bytesBefore());
     const batch = this.#append(seal(renderOpening(this.#chain.next, this.#options, previous, this.#options.clock())), '', true);
     const durable = batch === null ? bad('AUDIT_UNAVAILABLE', 'the audit spool takes no records') : await this.#spool.durable(batch);
+    // First what is there is signed: then some of it may go.
+    await this.#checkpointer?.start();
     // Where the disk is full, this may be what it takes.
     await this.#retention.run();
     this.#fill();
@@ -217,11 +233,13 @@ class ChainedAudit implements Audit {
           ? null
           : { name: describeStore(this.#options.store), fault: this.#filling.fault, shipped: this.#filling.shipped },
       sinks: this.#sinks.map(({ name, lost }) => ({ name, lost })),
+      checkpoints: this.#checkpointer?.status() ?? null,
     };
   }
 
   async close(): Promise<void> {
     clearInterval(this.#clean);
+    await this.#checkpointer?.close();
     const left = await this.#spool.close();
     if (left > 0) {
       this.#count(left);
@@ -247,7 +265,10 @@ class ChainedAudit implements Audit {
   #append(entry: Chained, contents: string, urgent = false): Batch | null {
     const batch = this.#spool.append(contents + entry.line, urgent);
     // What could not be taken leaves no gap: the next entry gets its place.
-    if (batch !== null) this.#chain.add(entry);
+    if (batch !== null) {
+      this.#chain.add(entry);
+      this.#batch = batch;
+    }
     return batch;
   }
 
@@ -289,6 +310,29 @@ class ChainedAudit implements Audit {
     const batch = this.#append(entry, '', true);
     if (batch === null) return false;
     await this.#spool.durable(batch);
+    await this.#checkpointer?.remove(removal.ranges);
     return true;
+  }
+
+  #createCheckpointer(options: CheckpointOptions): Checkpointer {
+    const { directory, replica, build, log, clock } = this.#options;
+    const survey = new Survey(directory);
+    return new Checkpointer({
+      ...options,
+      directory: checkpointsFolder(directory),
+      series: this.#chain.id,
+      writer: { replica, build },
+      log,
+      clock,
+      own: () => this.#durablePoint(),
+      survey: (own) => survey.take(own),
+    });
+  }
+
+  /** The last entry, when it is on disk. */
+  async #durablePoint(): Promise<ChainPoint | null> {
+    const { point } = this.#chain;
+    const durable = this.#batch === null ? null : await this.#spool.durable(this.#batch);
+    return durable?.ok === true ? point : null;
   }
 }

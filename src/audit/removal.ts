@@ -1,4 +1,4 @@
-import { property } from '../domain/json.ts';
+import { property, text } from '../domain/json.ts';
 import { type ChainPoint, pointOfEntry, renderEvent, renderPoint } from './chain.ts';
 import type { Link, Unhashed, Writer } from './record.ts';
 
@@ -7,6 +7,8 @@ export interface RemovedRange {
   readonly first: ChainPoint;
   readonly last: ChainPoint;
   readonly entries: number;
+  /** Hash of the entry before the first, where it is known. */
+  readonly before: string | null;
   /** They were older than records are kept; or the folder was too large. */
   readonly reason: 'retention' | 'size';
 }
@@ -19,7 +21,7 @@ export interface Removal {
 
 /** Tells, within the chain, which entries are removed from the folder. */
 export function renderRemoval(link: Link, writer: Writer, { segment, ranges }: Removal, time: number): Unhashed {
-  const removed = ranges.map(({ first, last, entries, reason }) => ({ entries, first: renderPoint(first), last: renderPoint(last), reason }));
+  const removed = ranges.map(({ first, last, entries, before, reason }) => ({ before, entries, first: renderPoint(first), last: renderPoint(last), reason }));
   return renderEvent(link, writer, { removed: { ranges: removed, segment } }, time);
 }
 
@@ -30,7 +32,10 @@ export function removedBy(entry: unknown): readonly RemovedRange[] {
   return ranges.flatMap((range: unknown) => {
     const [first, last, entries] = [pointOfEntry(property(range, 'first')), pointOfEntry(property(range, 'last')), property(range, 'entries')];
     const reason = property(range, 'reason') === 'retention' ? 'retention' : 'size';
-    return first === null || last === null || first.chain !== last.chain || typeof entries !== 'number' ? [] : [{ first, last, entries, reason } as const];
+    const before = text(property(range, 'before'));
+    return first === null || last === null || first.chain !== last.chain || typeof entries !== 'number'
+      ? []
+      : [{ first, last, entries, before, reason } as const];
   });
 }
 

@@ -106,10 +106,10 @@ export class Retention {
   async #remove(segment: Segment, left: readonly Segment[], reason: RemovedRange['reason']): Promise<boolean> {
     const { directory, log, removed, tell } = this.#parts;
     const path = join(directory, segment.name);
-    const { first, last, entries, removed: before } = await readContents(path);
+    const { first, last, before, entries, removed: earlier } = await readContents(path);
     // Of a chain that is gone altogether nothing is missed any more.
-    const carried = before.filter((range) => left.some(({ chain }) => chain === range.first.chain));
-    const own: readonly RemovedRange[] = first === null || last === null ? [] : [{ first, last, entries, reason }];
+    const carried = earlier.filter((range) => left.some(({ chain }) => chain === range.first.chain));
+    const own: readonly RemovedRange[] = first === null || last === null ? [] : [{ first, last, before, entries, reason }];
     if (!this.#told.has(segment.name) && !(await tell({ segment: segment.name, ranges: joinRanges([...carried, ...own]) }))) return false;
     this.#told.add(segment.name);
     await unlink(path);

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { property } from '../domain/json.ts';
+import { property, text } from '../domain/json.ts';
 import { type ChainPoint, parseLine, pointOfEntry } from './chain.ts';
 import { type RemovedRange, removedBy } from './removal.ts';
 
@@ -9,6 +9,8 @@ export interface SegmentContents {
   /** null where no whole entry is in it. */
   readonly first: ChainPoint | null;
   readonly last: ChainPoint | null;
+  /** What the first says is the hash of the one before it. */
+  readonly before: string | null;
   readonly entries: number;
   /** What its entries say of segments that were removed before. */
   readonly removed: readonly RemovedRange[];
@@ -22,19 +24,30 @@ export async function holdsMore(path: string): Promise<boolean> {
   return false;
 }
 
+/** The first whole entry of a segment. Rejects as the disk does. */
+export async function firstEntryOf(path: string): Promise<ChainPoint | null> {
+  for await (const entry of entriesOf(path)) {
+    const point = pointOfEntry(entry);
+    if (point !== null) return point;
+  }
+  return null;
+}
+
 /** Reads a whole segment, line by line. Rejects as the disk does. */
 export async function readContents(path: string): Promise<SegmentContents> {
   let [first, last, entries]: [ChainPoint | null, ChainPoint | null, number] = [null, null, 0];
+  let before: string | null = null;
   const removed: RemovedRange[] = [];
   for await (const entry of entriesOf(path)) {
     const point = pointOfEntry(entry);
     if (point === null) continue;
+    if (first === null) before = text(property(entry, 'previousHash'));
     first ??= point;
     last = point;
     entries += 1;
     removed.push(...removedBy(entry));
   }
-  return { first, last, entries, removed };
+  return { first, last, before, entries, removed };
 }
 
 async function* entriesOf(path: string): AsyncGenerator<unknown> {

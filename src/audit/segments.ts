@@ -59,6 +59,15 @@ export async function surveySegments(directory: string): Promise<readonly Segmen
   return found;
 }
 
+/** The last whole entry of one segment. Rejects as the disk does. */
+export async function lastEntryOf(path: string): Promise<ChainPoint | null> {
+  for (const length of tails) {
+    const point = lastPoint(await readTail(path, length));
+    if (point !== null) return point;
+  }
+  return null;
+}
+
 function lastPoint(tail: string): ChainPoint | null {
   // What comes after the last line break was never finished.
   const lines = tail.slice(0, tail.lastIndexOf('\n') + 1).split('\n');

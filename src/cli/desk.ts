@@ -1,6 +1,7 @@
 import type { LoadedConfig } from '../config/index.ts';
 import { loadConfig } from '../config/index.ts';
 import type { AdmissionRequest, Mode } from '../domain/admission.ts';
+import type { AuditProof, ProofRequest } from '../domain/auditProof.ts';
 import type { HoldKeeper, RecordReader } from '../domain/auditReader.ts';
 import type { WeighedFinding } from '../domain/decision.ts';
 import type { JudgedImage } from '../domain/evidence.ts';
@@ -25,7 +26,25 @@ export interface App {
   holds(): Promise<Outcome<HoldKeeper>>;
   /** Builds what a decision needs, and says whether it can be used: nobody is asked, and nothing is left running. */
   probe(): Promise<Outcome<null>>;
+  readonly proof: ProofDesk;
   close(): Promise<void>;
+}
+
+/** What proves the audit log. */
+export interface ProofDesk {
+  verify(request: ProofRequest): Promise<Outcome<AuditProof>>;
+  /** The public key that checkpoints are verified with. */
+  key(): Promise<Outcome<PublicAuditKey>>;
+  /** Makes another key, which the one before introduces when the program starts next. */
+  rotate(): Promise<Outcome<PublicAuditKey>>;
+}
+
+export interface PublicAuditKey {
+  /** Hex SHA-256 of its DER form. */
+  readonly id: string;
+  readonly pem: string;
+  /** Id of the key before it, while that is kept. */
+  readonly previous: string | null;
 }
 
 /** What a policy says of itself. */

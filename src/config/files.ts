@@ -27,7 +27,8 @@ export function referredFiles(document: unknown, path: Path = []): ReferredFile[
     const here = [...path, key];
     const isFile = /^file$|File$|^kubeconfig$/.test(key) || (key === 'root' && path.at(-1) === 'tuf');
     if (typeof value === 'string') return isFile ? [{ path: here, file: value, trust: !notTrust.test(here.join('.')) }] : [];
-    return key === 'sinks' ? [] : referredFiles(value, here);
+    // What is written to, or made where it is not there.
+    return ['sinks', 'checkpoints'].includes(key) ? [] : referredFiles(value, here);
   });
 }
 

@@ -101,3 +101,20 @@ export function findRule<T extends { readonly host: string }>(rules: readonly T[
   }
   return best;
 }
+
+/** Something of one layer, kept in a registry by a tag. */
+export interface Artifact {
+  readonly artifactType: string;
+  readonly mediaType: string;
+  readonly content: Uint8Array;
+}
+
+/** A repository that this program keeps something of its own in. */
+export interface ArtifactStore {
+  /** Puts an artifact under a tag; one that is there already stays. */
+  push(repository: Repository, tag: string, artifact: Artifact, call: Call): Promise<Outcome<Digest>>;
+  /** All tags of a repository, within limits. */
+  tags(repository: Repository, call: Call): Promise<Outcome<readonly string[]>>;
+  /** The content of an artifact of one layer, no longer than `longest` bytes. */
+  pull(repository: Repository, tag: string, artifactType: string, longest: number, call: Call): Promise<Outcome<Uint8Array>>;
+}

@@ -22,6 +22,8 @@ export interface Claim {
   readonly place: Place;
   readonly repository: Repository;
   readonly access: Access;
+  /** Whether something of ours is to be written there. */
+  readonly push: boolean;
 }
 
 export interface Authorizer {
@@ -61,8 +63,10 @@ export function createAuthorizer({ keychain, limits, clock, send }: AuthorizerPa
       // An identity token is worth nothing to a registry that makes no tokens.
       return good(credential?.kind === 'basic' ? { header: basicHeader(credential.username, credential.password), as } : anonymous);
     }
-    const scope = demand.realm.scope ?? pullScope(repository);
-    const asked = clock();
+    const { scope: asked } = demand.realm;
+    // The registry was asked for less than is needed in the end.
+    const scope = asked === null || (claim.push && asked.startsWith('repository:')) ? usualScope(claim) : asked;
+    const began = clock();
     const ask = askForToken(
       { place, repository: repository.repository, access: access.key, party: access.party ?? '' },
       demand.realm,
@@ -82,7 +86,7 @@ export function createAuthorizer({ keychain, limits, clock, send }: AuthorizerPa
     if (!token.ok) return token;
     const authorization = { header: `Bearer ${token.value.value}`, as };
     // Given up a tenth early, so that it does not run out on the way.
-    tokens.set(key, { authorization, until: asked + token.value.lifetime * 0.9 });
+    tokens.set(key, { authorization, until: began + token.value.lifetime * 0.9 });
     return good(authorization);
   };
 
@@ -135,12 +139,12 @@ function forRepository(demand: Demand): Demand {
 }
 
 /** https://distribution.github.io/distribution/spec/auth/scope/ */
-function pullScope({ repository }: Repository): string {
-  return `repository:${repository}:pull`;
+function usualScope({ repository, push }: Claim): string {
+  return `repository:${repository.repository}:${push ? 'pull,push' : 'pull'}`;
 }
 
-function keyOf({ place, repository, access }: Claim): string {
-  return JSON.stringify([place.registry, repository.repository, access.key]);
+function keyOf({ place, repository, access, push }: Claim): string {
+  return JSON.stringify([place.registry, repository.repository, access.key, push]);
 }
 
 function demandKey({ place, access }: Claim): string {

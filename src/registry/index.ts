@@ -1,6 +1,7 @@
 import type { Repository } from '../domain/image.ts';
-import type { Access, Keychain, Registry } from '../domain/registry.ts';
+import type { Access, ArtifactStore, Keychain, Registry } from '../domain/registry.ts';
 import { type Resolve, systemResolve } from './address.ts';
+import { createArtifacts } from './artifacts.ts';
 import { createAuthorizer } from './authorize.ts';
 import { type BreakerEvent, createGate } from './gate.ts';
 import { defaultLimits, type RegistryLimits } from './limits.ts';
@@ -36,6 +37,7 @@ export interface RegistryOptions {
 }
 
 export interface RegistryClient extends Registry {
+  readonly artifacts: ArtifactStore;
   /** Whether the registry of a repository is asked at all: false from when it failed again and again until it was seen to answer. */
   isAsked(repository: Repository): boolean;
   /** Whether the registry has said lately that little is left of a rate limit: what can wait should. */
@@ -43,7 +45,7 @@ export interface RegistryClient extends Registry {
   close(): Promise<void>;
 }
 
-/** A client of the OCI distribution protocol, read-only: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md */
+/** A client of the OCI distribution protocol, read-only but for artifacts of our own: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md */
 export function createRegistry(options: RegistryOptions): RegistryClient {
   const limits: RegistryLimits = { ...defaultLimits, ...options.limits };
   const clock = options.clock ?? Date.now;
@@ -56,9 +58,11 @@ export function createRegistry(options: RegistryOptions): RegistryClient {
   const authorizer = createAuthorizer({ keychain: options.keychain, limits, clock, send });
   const ask = createSession(reach, authorizer, send);
   const manifests = createManifests(ask, limits);
+  const blob = createBlobs(ask, limits);
   return {
     ...manifests,
-    blob: createBlobs(ask, limits),
+    blob,
+    artifacts: createArtifacts(ask, { ...manifests, blob }, limits),
     referrers: createReferrers(ask, manifests.manifest, limits),
     isAsked(repository) {
       const found = reach.place(repository);

@@ -19,6 +19,16 @@ export interface Question {
   readonly longest: number;
   /** What is asked for, in words for people. */
   readonly what: string;
+  /** What is sent; null for a question that changes nothing. */
+  readonly upload?: Upload;
+  /** What the registry must let us do; else `pull`, and for an upload `push`. */
+  readonly right?: 'push';
+}
+
+export interface Upload {
+  readonly method: 'POST' | 'PUT';
+  readonly type: string | null;
+  readonly content: Buffer;
 }
 
 /** Asks a registry, authorised as it demands: every status but 401, 403, 429 and those of an outage is a reply. */
@@ -26,13 +36,14 @@ export type AskRegistry = (question: Question, call: Call) => Promise<Outcome<Re
 
 export function createSession(reach: Reach, authorizer: Authorizer, send: Send): AskRegistry {
   return async (question, call) => {
-    const { repository, operation, accept, longest, what } = question;
+    const { repository, operation, accept, longest, what, upload } = question;
     const found = reach.place(repository);
     if (!found.ok) return found;
     const place = found.value;
-    const claim: Claim = { place, repository, access: call.access };
+    const claim: Claim = { place, repository, access: call.access, push: upload !== undefined || question.right === 'push' };
     const url = question.url ?? apiUrl(place.origin, repository, question.path);
-    const method = operation === 'head' ? 'HEAD' : 'GET';
+    const method = upload?.method ?? (operation === 'head' ? 'HEAD' : 'GET');
+    const type = upload?.type ?? null;
     let authorization = await authorizer.begin(claim, call.signal);
     // The first answer may be a challenge, the second the refusal of a token that was good a moment ago.
     for (let turn = 0; ; turn += 1) {
@@ -47,9 +58,9 @@ export function createSession(reach: Reach, authorizer: Authorizer, send: Send):
         operation,
         method,
         url,
-        headers: { accept },
+        headers: { accept, ...(type === null ? {} : { 'content-type': type }) },
         authorization: sent,
-        body: null,
+        body: upload?.content ?? null,
         longest,
       } as const;
       const reply = await send(asked, what, call.signal);
@@ -64,9 +75,9 @@ export function createSession(reach: Reach, authorizer: Authorizer, send: Send):
   };
 }
 
-/** `/v2/<name>/<kind>/<reference>`; the parts are known to be well formed, so that nothing here climbs out of its path. */
+/** `/v2/<name>/<kind>/<reference>`, and uploads end in a slash; the parts are known to be well formed, so that nothing here climbs out of its path. */
 function apiUrl(origin: string, { repository }: Repository, [kind, reference]: readonly [string, string]): URL {
-  const segments = ['v2', ...repository.split('/'), kind, reference].map((segment) => encodeURIComponent(segment).replaceAll('%3A', ':'));
+  const segments = ['v2', ...repository.split('/'), kind, ...reference.split('/')].map((segment) => encodeURIComponent(segment).replaceAll('%3A', ':'));
   return new URL(`/${segments.join('/')}`, origin);
 }
 

@@ -10,7 +10,7 @@ import { type AttemptFault, isConnectionFault, networkFault } from './networkFau
 import { allowsDerived, type CompiledRule, type Place } from './reach.ts';
 import { createSlots } from './slots.ts';
 
-export type Operation = 'manifest' | 'head' | 'blob' | 'referrers' | 'token';
+export type Operation = 'manifest' | 'head' | 'blob' | 'referrers' | 'push' | 'token';
 
 /** One HTTP exchange, as it went. */
 export interface RequestEvent {
@@ -34,12 +34,12 @@ export interface Ask {
   /** On whose behalf; empty for nobody in particular. */
   readonly party: string;
   readonly operation: Operation;
-  readonly method: 'GET' | 'HEAD' | 'POST';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   /** Goes to the origin of `url` only, never along with a redirect to another. */
   readonly authorization: string | null;
-  readonly body: string | null;
+  readonly body: string | Buffer | null;
   /** Bytes of the answer. */
   readonly longest: number;
 }
@@ -167,7 +167,8 @@ function isRedirect(status: number): boolean {
 function follow(ask: Ask, reply: Reply): Outcome<Ask> {
   const from = ask.url.host;
   // A token endpoint gets credentials: it has to be where the challenge said it is.
-  if (ask.method === 'POST' || ask.operation === 'token') return bad('RESPONSE_INVALID', `${from} redirects where it must answer itself`);
+  if (ask.method === 'POST' || ask.method === 'PUT' || ask.operation === 'token')
+    return bad('RESPONSE_INVALID', `${from} redirects where it must answer itself`);
   const { location } = reply.headers;
   if (typeof location !== 'string' || !URL.canParse(location, ask.url.href)) return bad('RESPONSE_INVALID', `${from} redirects to no valid URL`);
   const url = new URL(location, ask.url);

@@ -38,6 +38,11 @@ export interface Metrics {
   readonly auditRetired: (entries: number) => void;
   /** Whether the store takes records, and how many entries it took so far. */
   readonly auditStore: (up: boolean, shipped: number) => void;
+  /** Of each place for copies: how many attempts failed, and how many checkpoints wait; and when the newest was made, in milliseconds since the epoch. */
+  readonly auditCheckpoints: (
+    newest: number | null,
+    copies: readonly { readonly name: string; readonly failed: number; readonly waiting: number; readonly lost: number }[],
+  ) => void;
   /** Milliseconds since the epoch. */
   readonly certificateExpires: (when: number) => void;
   /** What /metrics shows. */
@@ -107,6 +112,17 @@ export function createMetrics(build: { readonly version: string }): Metrics {
   const retired = new Counter({ registers, name: `${prefix}audit_retired_records_total`, help: 'Audit records that the store removed for their age' });
   const storeUp = new Gauge({ registers, name: `${prefix}audit_store_up`, help: 'Whether the audit store takes records: 0 they wait in the spool' });
   const stored = new Counter({ registers, name: `${prefix}audit_stored_records_total`, help: 'Audit records that the store took' });
+  const checkpoint = new Gauge({
+    registers,
+    name: `${prefix}audit_checkpoint_seconds`,
+    help: 'When the newest audit checkpoint was signed, in seconds since the epoch',
+  });
+  const copies = new Gauge({
+    registers,
+    name: `${prefix}audit_checkpoint_copies`,
+    help: 'Copies of audit checkpoints by place: that wait, attempts that failed, and that were given up',
+    labelNames: ['copy', 'state'],
+  });
   const expires = new Gauge({
     registers,
     name: `${prefix}certificate_expires_seconds`,
@@ -155,6 +171,16 @@ export function createMetrics(build: { readonly version: string }): Metrics {
     auditQueue: (length) => queue.set(length),
     auditLost: (records) => lost.inc(records),
     auditBytes: (bytes) => auditBytes.set(bytes),
+    auditCheckpoints: (newest, places) => {
+      if (newest !== null) checkpoint.set(newest / 1000);
+      for (const [i, { name, failed, waiting, lost: given }] of places.entries()) {
+        // Two folders are two places.
+        const copy = `${i}-${name}`;
+        copies.set({ copy, state: 'failed' }, failed);
+        copies.set({ copy, state: 'waiting' }, waiting);
+        copies.set({ copy, state: 'lost' }, given);
+      }
+    },
     auditRemoved: (entries) => {
       removedSegments.inc();
       removedEntries.inc(entries);

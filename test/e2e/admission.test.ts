@@ -320,3 +320,19 @@ function injectorConfiguration(name: string, caBundle: string, port: number): ob
     ],
   };
 }
+
+describe('the records', () => {
+  it('are proven, and agree with what the API server was told of each', async () => {
+    await waitFor('all that the API server was told of to be on disk', async () => {
+      const ids = new Set((await scene.replicas[0].records()).map(({ id }) => id));
+      const told = (await scene.cluster.auditLog()).flatMap(({ annotations }) => annotations['pods.tidewaiter.dev/record'] ?? []);
+      return told.length > 0 && told.every((id) => ids.has(id)) ? true : null;
+    });
+    const { code, proof } = await scene.replicas[0].verify();
+    expect(proof.faults).toEqual([]);
+    expect(proof.checkpoints.local).toBeGreaterThan(0);
+    expect(proof.apiserver.records).toBeGreaterThan(60);
+    expect(proof.entries).toBeGreaterThanOrEqual(proof.apiserver.records);
+    expect(code).toBe(0);
+  });
+});

@@ -117,6 +117,10 @@ describe('under try', () => {
     );
     for (const [, name] of failed) expect(name).toBe('pods.tidewaiter.dev');
     expect(Object.keys(annotations).filter((key) => key.startsWith('pods.tidewaiter.dev/'))).toEqual([]);
+    const { code, proof } = await scene.replicas[0].verify();
+    expect(new Set(proof.faults.map(({ kind }) => kind))).toEqual(new Set(['bypass']));
+    expect(proof.faults.some(({ message }) => message.startsWith('create of pods/shop/unseen by alice was let in without being asked about'))).toBe(true);
+    expect(code).toBe(1);
   });
 
   it('running, warns of what enforce would refuse', async () => {

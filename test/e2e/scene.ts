@@ -2,6 +2,7 @@
  * What all end-to-end tests play on: a real API server in which the project's own manifests are applied, real registries (a source and
  * its mirror), images that the real cosign signed, and webhook processes that run on the manifests' ConfigMaps.
  */
+import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { request } from 'node:https';
@@ -40,6 +41,8 @@ export interface Replica {
   start(): Promise<WebhookProcess>;
   /** Its records on disk, in the order in which they were written. */
   records(): Promise<readonly AuditRecord[]>;
+  /** What `tidewaiter audit verify` says of them, against the API server's own log. */
+  verify(): Promise<{ readonly code: number; readonly proof: Proof }>;
 }
 
 export interface Scene {
@@ -140,7 +143,7 @@ function openReplica(
   port: number,
   files: Readonly<Record<string, string>>,
   policies: Readonly<Record<string, string>>,
-  { running }: Stage,
+  { cluster, running }: Stage,
 ): Replica {
   const volume = mountConfigMap(join(folder, 'config'), files);
   return {
@@ -157,7 +160,28 @@ function openReplica(
       return { ...started, stop };
     },
     records: () => readRecords(join(folder, 'audit')),
+    verify: () => verifyAudit(join(volume.path, 'tidewaiter.yaml'), cluster.auditFile),
   };
+}
+
+const proof = z.object({
+  entries: z.number(),
+  checkpoints: z.object({ local: z.number() }),
+  apiserver: z.object({ records: z.number() }),
+  faults: z.array(z.object({ kind: z.string(), chain: z.string().nullable(), message: z.string() })),
+});
+type Proof = z.infer<typeof proof>;
+
+/** As somebody at a terminal would. */
+function verifyAudit(config: string, log: string): Promise<{ readonly code: number; readonly proof: Proof }> {
+  const argv = [join(import.meta.dirname, '..', '..', 'src', 'main.ts'), 'audit', 'verify', '--config', config, '--apiserver-log', log, '--output', 'json'];
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, argv, { maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
+      const read = proof.safeParse(stdout === '' ? null : JSON.parse(stdout));
+      if (read.success) resolve({ code: error === null ? 0 : Number(error.code), proof: read.data });
+      else reject(new Error(`tidewaiter audit verify said:\n${stdout}${stderr}`));
+    });
+  });
 }
 
 function writeCertificate(folder: string, { cert, key }: ServingCertificate): { readonly certFile: string; readonly keyFile: string } {
@@ -203,7 +227,7 @@ function configuration(text: string, port: number, kubeconfig: string, { source,
     signers: [{ name: 'release', kind: 'cosign-key', images: [`${source.host}/shop/**`], keyFile: join(folder, 'release.pub') }],
     scans: [{ name: 'reports', kind: 'trivy-directory', path: join(folder, 'reports') }],
     policy: { ...base.policy, directory: '../policies', data: { registries: [source.host] } },
-    audit: { ...base.audit, store: 'jsonl:../audit' },
+    audit: { ...base.audit, store: 'jsonl:../audit', checkpoints: { keyFile: '../audit.key' } },
   });
 }
 

@@ -21,6 +21,8 @@ export interface Cluster {
   readonly api: Api;
   /** Makes a namespace in which Pods can be created: nothing else makes its `default` ServiceAccount here. */
   createNamespace(name: string, labels?: Readonly<Record<string, string>>): Promise<void>;
+  /** The API server's own audit log. */
+  readonly auditFile: string;
   auditLog(): Promise<AuditEntry[]>;
   waitForAudit(fits: (entry: AuditEntry) => boolean): Promise<AuditEntry>;
   stop(): Promise<void>;
@@ -120,6 +122,7 @@ async function start(folder: string, children: Child[], options: ClusterOptions)
     kubectl: (args, kubectlOptions) => runKubectl(kubectl, files.kubeconfig, folder, args, kubectlOptions),
     api,
     createNamespace,
+    auditFile: files.audit,
     auditLog: () => readAudit(files.audit),
     waitForAudit: (fits) => waitForAudit(files.audit, fits),
   };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { formatSize, parseSize } from '../size.ts';
 import { annotationGlob, distinct, duration, filePath } from '../values.ts';
-import { sink } from './kinds.ts';
+import { checkpointCopy, sink } from './kinds.ts';
 
 /** Where records are kept; paths as they are written. */
 export type AuditStoreSettings =
@@ -111,6 +111,19 @@ export const auditSettings = z
       .max(16)
       .prefault([{ kind: 'stdout' }])
       .describe('Where records are sent besides.'),
+    checkpoints: z
+      .strictObject({
+        every: duration(1_000, day).prefault('5m').describe('How often what is there of all chains is signed, while records are added.'),
+        keyFile: z
+          .string()
+          .min(1)
+          .refine((path) => !path.includes('\0'), 'must be the path of a file')
+          .default('state/audit.key')
+          .describe('The private key that signs (PEM, Ed25519 or ECDSA P-256); made at the first start where there is none.'),
+        copies: z.array(checkpointCopy).max(8).default([]).describe('Where checkpoints are copied to: out of reach of whoever may write the store.'),
+      })
+      .prefault({})
+      .describe('Signed statements of what is there of all chains.'),
   })
   .prefault({})
   .describe('Records of the decisions.');

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { copyKinds } from '../../audit/checkpoints/index.ts';
 import { sinkKinds } from '../../audit/sinks/index.ts';
 import { credentialKinds } from '../../credentials/index.ts';
 import { scanKinds, vexKinds } from '../../scans/index.ts';
@@ -57,3 +58,5 @@ export const vexSettings = z
 export const credentials = kinded('credentials', credentialKinds, {}, []);
 
 export const sink = kinded('audit sink', sinkKinds, {}, lacking.sinks);
+
+export const checkpointCopy = kinded('checkpoint copy', copyKinds, {}, []);

@@ -116,6 +116,11 @@ export async function openTestDesk(): Promise<TestDesk> {
         audit: async () => bad('INTERNAL', 'not told'),
         holds: async () => bad('INTERNAL', 'not told'),
         probe: async () => good(null),
+        proof: {
+          verify: async () => bad('INTERNAL', 'not told'),
+          key: async () => bad('INTERNAL', 'not told'),
+          rotate: async () => bad('INTERNAL', 'not told'),
+        },
         ...app,
         close: async () => {
           closed += 1;
