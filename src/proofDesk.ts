@@ -1,6 +1,7 @@
 /** The commands that prove the audit log, put together from a configuration. */
 import { readPublishedKey, rotateKey } from './audit/index.ts';
 import { verifyAudit } from './audit/proof/index.ts';
+import { auditStoreOf, spoolOf } from './auditStore.ts';
 import type { ProofDesk } from './cli/desk.ts';
 import type { LoadedConfig } from './config/index.ts';
 import { openOwnRegistry } from './core.ts';
@@ -14,10 +15,12 @@ export function createProofDesk(config: LoadedConfig): ProofDesk {
       // Whoever names a folder may mean another one than ours, which another key signs.
       const published = request.folder === null ? await readPublishedKey(keyFile) : good(null);
       if (!published.ok) return published;
+      const store = await auditStoreOf(config, process.env);
+      if (!store.ok) return store;
       const registry = await openOwnRegistry(config);
       if (!registry.ok) return registry;
       try {
-        return await verifyAudit(request, { folder: config.resolvePath(audit.store.path), published: published.value, artifacts: registry.value.artifacts });
+        return await verifyAudit(request, { folder: spoolOf(config), store: store.value, published: published.value, artifacts: registry.value.artifacts });
       } finally {
         await registry.value.close();
       }

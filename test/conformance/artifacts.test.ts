@@ -77,7 +77,7 @@ describe('the real registry', () => {
             signal: AbortSignal.timeout(10_000),
             onProgress: () => {},
           },
-          { folder: site.records, published: null, artifacts },
+          { folder: site.records, store: null, published: null, artifacts },
         ),
       );
       expect(proof).toMatchObject({ faults: [], checkpoints: { copies: 2, local: 0 }, chains: [{ ranges: [{ from: 0, to: 1, by: 'copies' }] }] });

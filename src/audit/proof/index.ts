@@ -7,15 +7,20 @@ import { safeText } from '../../domain/text.ts';
 import { readVerifyingKey, type VerifyingKey } from '../checkpoints/envelope.ts';
 import { checkpointsFolder, type JournalLine, readJournals } from '../checkpoints/journal.ts';
 import { pullCheckpoints } from '../checkpoints/pull.ts';
+import type { Database } from '../store/database.ts';
+import { describeStore, openDatabase, type StoreSettings } from '../store/open.ts';
 import { ApiserverLog } from './apiserverLog.ts';
 import { Faults } from './faults.ts';
 import { type CheckpointSource, LogProof } from './logProof.ts';
 import { readOpenings } from './openings.ts';
-import { verifyFolder } from './verifyFolder.ts';
+import { readFolderAgain, verifyFolder } from './verifyFolder.ts';
+import { readStoreAgain, storedOpenings, verifyStore } from './verifyStore.ts';
 
 export interface ProofParts {
   /** Where the configuration keeps records. */
   readonly folder: string;
+  /** Where they go from there; null, and JSON Lines: they stay. */
+  readonly store: StoreSettings | null;
   /** The key that the configuration signs with, where that is known here. */
   readonly published: VerifyingKey | null;
   readonly artifacts: ArtifactStore;
@@ -29,6 +34,8 @@ export async function verifyAudit(request: ProofRequest, parts: ProofParts): Pro
   const directory = request.folder ?? parts.folder;
   const { signal, store, onProgress } = request;
   const faults = new Faults();
+  // A folder that is named is looked at as it is.
+  const stored = request.folder === null && parts.store !== null && parts.store.kind !== 'jsonl' ? parts.store : null;
   const keys = await readKeys(request.keys, parts.published);
   if (!keys.ok) return keys;
   if (!(await isFolder(directory))) return bad('AUDIT_UNAVAILABLE', `there is no folder of audit records at ${safeText(directory, 300)}`);
@@ -39,15 +46,27 @@ export async function verifyAudit(request: ProofRequest, parts: ProofParts): Pro
   }
   if (checkpoints.value.length === 0) faults.note('no checkpoints were looked at: a chain alone proves nothing against whoever may write the folder');
   if (request.keys.length === 0 && keys.value.length > 0) faults.note('the key was read from where it is kept: a copy of your own (--key FILE) proves more');
+  let db: Database | null = null;
   try {
+    db = stored === null ? null : openDatabase(stored, 'read', 2);
     const apiserver = request.apiserverLogs.length === 0 ? null : new ApiserverLog(faults);
     for (const path of request.apiserverLogs) await apiserver?.read(path, signal);
     const proof = new LogProof({ keys: keys.value, store, faults, apiserver });
-    await proof.begin(checkpoints.value, await readOpenings(directory));
-    return good(await verifyFolder({ directory, proof, faults, signal, onProgress }));
+    const openings = await readOpenings(directory);
+    await proof.begin(checkpoints.value, db === null ? openings : [...(await storedOpenings(db, signal)), ...openings]);
+    if (db !== null) await verifyStore({ db, proof, faults, signal, onProgress });
+    const before = new Map<string, number>(proof.chains.map((chain) => [chain, proof.lastOf(chain)]));
+    await verifyFolder({ directory, proof, faults, signal, readBefore: (chain) => before.get(chain) ?? -1, onProgress });
+    const again = async function* () {
+      if (db !== null) yield* readStoreAgain(db, signal);
+      yield* readFolderAgain(directory, signal);
+    };
+    return good(await proof.finish(db === null || parts.store === null ? directory : describeStore(parts.store), again));
   } catch (cause) {
     if (signal.aborted) return bad('DEADLINE_EXCEEDED', 'the log was not verified to its end: it was interrupted');
     return bad('AUDIT_UNAVAILABLE', `the audit records can not be read: ${safeText(cause instanceof Error ? cause.message : String(cause), 300)}`, { cause });
+  } finally {
+    await db?.close().catch(() => {});
   }
 }
 

@@ -70,6 +70,10 @@ export class LogProof {
     if (id !== null) apiserver?.meet(id, entry.fault === null ? point.hash : '', point, place);
   }
 
+  get chains(): readonly string[] {
+    return [...this.#chains.keys()];
+  }
+
   /** The last entry of a chain so far, by its sequence; -1 where there is none. */
   lastOf(chain: string): number {
     return this.#chains.get(chain)?.last?.sequence ?? -1;

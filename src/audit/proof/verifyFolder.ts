@@ -1,4 +1,4 @@
-import type { AuditProof, ProofProgress } from '../../domain/auditProof.ts';
+import type { ProofProgress } from '../../domain/auditProof.ts';
 import { type Faults, nowhere, type Place } from './faults.ts';
 import { type CheckedLine, checkLine } from './line.ts';
 import type { LogProof } from './logProof.ts';
@@ -10,11 +10,13 @@ export interface FolderParts {
   readonly proof: LogProof;
   readonly faults: Faults;
   readonly signal: AbortSignal;
+  /** The last entry of a chain that was read elsewhere already: a store keeps what the spool may hold for a while. */
+  readBefore(chain: string): number;
   onProgress(progress: ProofProgress): void;
 }
 
 /** Goes through a folder of segments, once, in bounded memory. Rejects as the disk does, and with the signal's reason. */
-export async function verifyFolder({ directory, proof, faults, signal, onProgress }: FolderParts): Promise<AuditProof> {
+export async function verifyFolder({ directory, proof, faults, signal, readBefore, onProgress }: FolderParts): Promise<void> {
   let bytes = 0;
   let segment = { file: '', contents: new SegmentContents(faults) };
   for (const file of await strangeFiles(directory)) faults.add('inserted', nowhere, { file, line: 1 }, 'the file is no segment of a chain');
@@ -35,14 +37,15 @@ export async function verifyFolder({ directory, proof, faults, signal, onProgres
       } else {
         if (!file.startsWith(`${checked.point.chain}.`)) faults.add('inserted', checked.point, place, 'the entry is in a file of another chain');
         segment.contents.refer(checked, line, place);
-        proof.add(checked, place);
+        if (checked.point.sequence > readBefore(checked.point.chain)) proof.add(checked, place);
+        else if (checked.fault !== null) faults.add('altered', checked.point, place, checked.fault);
       }
     }
     onProgress({ entries: proof.entries, bytes });
   }
-  return proof.finish(directory, () => readAgain(directory, signal));
 }
 
-async function* readAgain(directory: string, signal: AbortSignal): AsyncGenerator<CheckedLine> {
+/** All lines once more. */
+export async function* readFolderAgain(directory: string, signal: AbortSignal): AsyncGenerator<CheckedLine> {
   for await (const { lines } of readSegments(directory, signal)) for (const line of lines) yield checkLine(line);
 }

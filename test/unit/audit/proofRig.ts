@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { copyKinds, createAudit, openSigners } from '../../../src/audit/index.ts';
+import { copyKinds, createAudit, openSigners, type StoreSettings } from '../../../src/audit/index.ts';
 import { verifyAudit } from '../../../src/audit/proof/index.ts';
 import type { AuditProof, ProofRequest } from '../../../src/domain/auditProof.ts';
 import { bad } from '../../../src/domain/fault.ts';
@@ -62,10 +62,10 @@ function recordId(at: number, i: number): string {
   return `01KB${String(Math.floor(at / 60_000) % 1e6).padStart(6, '0')}${String(i).padStart(16, '0')}`;
 }
 
-export async function prove(site: Site, changes: Partial<ProofRequest> = {}): Promise<AuditProof> {
+export async function prove(site: Site, changes: Partial<ProofRequest> = {}, store: StoreSettings | null = null): Promise<AuditProof> {
   const proof = await verifyAudit(
     {
-      folder: site.records,
+      folder: store === null ? site.records : null,
       checkpoints: [site.copies],
       keys: [`${site.keyFile}.pub`],
       apiserverLogs: [],
@@ -74,7 +74,7 @@ export async function prove(site: Site, changes: Partial<ProofRequest> = {}): Pr
       onProgress: () => {},
       ...changes,
     },
-    { folder: site.records, published: null, artifacts: noArtifacts },
+    { folder: site.records, store, published: null, artifacts: noArtifacts },
   );
   if (!proof.ok) throw new Error(`${proof.fault.code}: ${proof.fault.message}`);
   return proof.value;

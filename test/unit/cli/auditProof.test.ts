@@ -35,7 +35,17 @@ const create: ProgramParts['createApp'] = async (config) => {
   const none = async (): Promise<never> => {
     throw new Error('not asked for');
   };
-  return good({ check: none, verify: none, rules: none, serve: none, probe: none, proof: createProofDesk(config), close: async () => {} });
+  return good({
+    check: none,
+    verify: none,
+    rules: none,
+    serve: none,
+    probe: none,
+    audit: none,
+    holds: none,
+    proof: createProofDesk(config),
+    close: async () => {},
+  });
 };
 
 const run = (...argv: readonly string[]) => desk.run(['audit', ...argv], { create });
