@@ -258,6 +258,7 @@ class ChainedAudit implements Audit {
       log,
       committed: () => this.#spool.committed,
       freed: (bytes) => this.#spool.free(bytes),
+      removing: async (ranges) => this.#checkpointer?.remove(ranges),
       retired: (entries) => onRetired?.(entries),
     });
   }

@@ -2,12 +2,14 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kysely } from 'kysely';
+import { ulid } from 'ulidx';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createAudit, openSigners } from '../../src/audit/index.ts';
 import type { Database } from '../../src/audit/store/database.ts';
 import { openDatabase, type StoreSettings } from '../../src/audit/store/open.ts';
 import { Shipper } from '../../src/audit/store/ship.ts';
 import type { Tables } from '../../src/audit/store/tables.ts';
-import { logger, now } from '../unit/audit/fixtures.ts';
+import { draft, logger, now, options } from '../unit/audit/fixtures.ts';
 import { newSite, prove, runProcess, type Site } from '../unit/audit/proofRig.ts';
 import { stopSharedPostgres, storeKinds } from './auditRig.ts';
 
@@ -171,5 +173,48 @@ describe.each(['sqlite', 'postgres'] as const)('in %s', (kind) => {
     expect(await kindsOf()).toEqual(['altered']);
     await onMain((main) => main.deleteFrom('contents').where('sha256', '=', content.sha256).execute());
     expect(await kindsOf()).toEqual(['removed']);
+  });
+
+  test('what is removed for its age is signed before it goes, and what stays between is still proven by its neighbours', async () => {
+    const day = 86_400_000;
+    const aged = newSite();
+    const store = await storeKinds[kind](aged.root);
+    try {
+      const at = now - 60 * day;
+      const admitted = { decision: 'allow', answered: 'allow', findings: [] } as const;
+      // Admissions are too old; the denials among them are not.
+      await runProcess(aged, 5, at, (i) => draft({ id: ulid(at + i), time: at, ...(i === 2 ? {} : admitted) }));
+      const signers = await openSigners(aged.keyFile);
+      if (!signers.ok) throw new Error(signers.fault.message);
+      let retired = 0;
+      const audit = await createAudit(
+        options(aged.records, {
+          store,
+          clock: Date.now,
+          onRetired: (entries) => {
+            retired += entries;
+          },
+          checkpoints: { signers: signers.value, every: 3_600_000, copies: [] },
+        }),
+      );
+      if (!audit.ok) throw new Error(audit.fault.message);
+      await vi.waitFor(() => expect(retired).toBe(4), 20_000);
+      await audit.value.close();
+      // The spool keeps a segment for a while after all of it is in the store.
+      const [shipped = ''] = readdirSync(aged.records).filter((name) => name.endsWith('.jsonl'));
+      rmSync(join(aged.records, shipped));
+      const proof = await prove(aged, { checkpoints: [] }, store);
+      expect(proof.faults).toEqual([]);
+      expect(proof.chains[0]?.pruned).toMatchObject([
+        { from: 1, to: 2, reason: 'retention', key: signers.value.current.id },
+        { from: 4, to: 5, reason: 'retention', key: signers.value.current.id },
+      ]);
+      expect(proof.chains[0]?.ranges).toMatchObject([
+        { from: 0, to: 0, by: 'local' },
+        { from: 3, to: 3, by: 'local' },
+      ]);
+    } finally {
+      rmSync(aged.root, { recursive: true, force: true });
+    }
   });
 });

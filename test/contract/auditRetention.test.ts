@@ -41,9 +41,9 @@ it('a SQLite store that takes too many bytes lets go of the oldest admissions, t
   // As many bytes as there are without the two oldest weeks of admissions.
   const files = (): number => stage.db.bytes() ?? 0;
   const before = files();
-  await applyRetention(stage.db, { ...retention, bytes: before - 1 }, noon, logger());
+  await applyRetention(stage.db, { ...retention, bytes: before - 1 }, noon, logger(), async () => {});
   expect(await ages()).toEqual([0, 0, 10, 60, 120]);
-  await applyRetention(stage.db, { ...retention, bytes: 1 }, noon, logger());
+  await applyRetention(stage.db, { ...retention, bytes: 1 }, noon, logger(), async () => {});
   expect(await ages()).toEqual([0, 60]);
   const [chain] = (await stage.reader.chains(signal).then((found) => (found.ok ? found.value : []))).map((each) => each.chain);
   const removals = await stage.reader.removals(chain ?? '', signal);
@@ -60,7 +60,7 @@ describe.each(['sqlite', 'postgres'] as const)('in %s', (kind) => {
   it('admissions go before denials, and each not before its time', async () => {
     await stage.record(aged(1, admitted), aged(29, admitted), aged(60, admitted), aged(60), aged(364), aged(400));
     await stage.ship();
-    await applyRetention(stage.db, retention, noon, logger());
+    await applyRetention(stage.db, retention, noon, logger(), async () => {});
     expect(await ages()).toEqual([1, 29, 60, 364]);
   });
 
@@ -71,7 +71,7 @@ describe.each(['sqlite', 'postgres'] as const)('in %s', (kind) => {
     const chain = chains.ok ? (chains.value[0]?.chain ?? '') : '';
     const hashes = new Map<number, string>();
     for await (const entry of stage.reader.entries(chain, 0, signal)) if (entry.ok) hashes.set(entry.value.sequence, JSON.parse(entry.value.line).hash);
-    expect(await applyRetention(stage.db, retention, noon, logger())).toBe(3);
+    expect(await applyRetention(stage.db, retention, noon, logger(), async () => {})).toBe(3);
     const point = (sequence: number) => ({ sequence, hash: hashes.get(sequence) });
     expect(await stage.reader.removals(chain, signal)).toEqual({
       ok: true,
@@ -88,12 +88,12 @@ describe.each(['sqlite', 'postgres'] as const)('in %s', (kind) => {
     const holds = keepHolds(stage.db);
     expect(await holds.place(holdOf(noon - 70 * day, noon - 50 * day))).toEqual({ ok: true, value: true });
     expect(await holds.place(holdOf(null, null))).toEqual({ ok: true, value: false });
-    await applyRetention(stage.db, retention, noon, logger());
+    await applyRetention(stage.db, retention, noon, logger(), async () => {});
     expect(await ages()).toEqual([60]);
     expect(await contents()).toBe(1);
     expect(await holds.release('case-17')).toEqual({ ok: true, value: true });
     expect(await holds.release('case-17')).toEqual({ ok: true, value: false });
-    await applyRetention(stage.db, retention, noon, logger());
+    await applyRetention(stage.db, retention, noon, logger(), async () => {});
     expect(await ages()).toEqual([]);
     expect(await contents()).toBe(0);
   });
@@ -106,7 +106,7 @@ describe.each(['sqlite', 'postgres'] as const)('in %s', (kind) => {
     );
     await stage.ship();
     expect(await contents()).toBe(2);
-    await applyRetention(stage.db, retention, noon, logger());
+    await applyRetention(stage.db, retention, noon, logger(), async () => {});
     expect(await contents()).toBe(1);
   });
 

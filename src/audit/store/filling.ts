@@ -1,5 +1,6 @@
 import { type Fault, fault } from '../../domain/fault.ts';
 import type { AuditLog } from '../log.ts';
+import type { RemovedRange } from '../removal.ts';
 import type { StoreSettings } from './open.ts';
 import type { StoreRetention } from './retain.ts';
 import type { Committed } from './ship.ts';
@@ -14,6 +15,8 @@ export interface FillingParts {
   committed(): Committed;
   /** Told of bytes of the spool that are in the store, and gone. */
   freed(bytes: number): void;
+  /** Told of what is about to be removed from the store: it stays until this resolves. Never rejects. */
+  removing(ranges: readonly RemovedRange[]): Promise<void>;
   /** Told of records that were too old. */
   retired(entries: number): void;
 }
@@ -73,7 +76,7 @@ export class Filling {
   }
 
   #start(): void {
-    const { committed, directory, freed, log, retention, retired, settings } = this.#parts;
+    const { committed, directory, freed, log, removing, retention, retired, settings } = this.#parts;
     this.#told = '';
     this.#thread = startThread(
       { role: 'ship', directory, settings, retention, committed: committed() },
@@ -81,6 +84,7 @@ export class Filling {
       (message) => {
         if (message.type === 'shipped') this.#shipped += message.entries;
         else if (message.type === 'removedSegment') freed(message.bytes);
+        else if (message.type === 'removing') void removing(message.ranges).then(() => this.#thread?.send({ type: 'signed' }));
         else if (message.type === 'retired') retired(message.entries);
         else if (message.type === 'state') this.#fault = message.fault === null ? null : fault(message.fault.code, message.fault.message);
         else if (message.type === 'finished') this.#finished?.();

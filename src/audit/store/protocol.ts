@@ -1,4 +1,5 @@
 import type { FaultCode } from '../../domain/fault.ts';
+import type { RemovedRange } from '../removal.ts';
 import type { StoreSettings } from './open.ts';
 import type { StorePages } from './pages.ts';
 import type { StoreRetention } from './retain.ts';
@@ -23,7 +24,11 @@ export interface ReadTask {
   readonly retention: StoreRetention;
 }
 
-export type ToShipper = { readonly type: 'committed'; readonly committed: Committed } | { readonly type: 'finish' };
+export type ToShipper =
+  | { readonly type: 'committed'; readonly committed: Committed }
+  /** What was about to be removed may go. */
+  | { readonly type: 'signed' }
+  | { readonly type: 'finish' };
 
 export type FromStore =
   | { readonly type: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly fields: Readonly<Record<string, unknown>>; readonly message: string }
@@ -34,6 +39,8 @@ export type FromShipper =
   /** Entries that the store took since the last time. */
   | { readonly type: 'shipped'; readonly entries: number }
   | { readonly type: 'removedSegment'; readonly bytes: number }
+  /** What is about to be removed: it stays until that is signed. */
+  | { readonly type: 'removing'; readonly ranges: readonly RemovedRange[] }
   /** Records that were too old. */
   | { readonly type: 'retired'; readonly entries: number }
   /** null: the store takes records. */

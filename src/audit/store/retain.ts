@@ -1,5 +1,8 @@
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
+import { property, text } from '../../domain/json.ts';
+import { parseLine } from '../chain.ts';
 import type { AuditLog } from '../log.ts';
+import type { RemovedRange } from '../removal.ts';
 import type { Database } from './database.ts';
 import type { Partition } from './period.ts';
 import type { KeptClass, Tables } from './tables.ts';
@@ -10,6 +13,9 @@ export interface StoreRetention extends Readonly<Record<KeptClass, number>> {
   readonly bytes: number;
 }
 
+/** Has a key sign what is about to be removed; resolves when it has, or can't for now and will. */
+export type SignRemoval = (ranges: readonly RemovedRange[]) => Promise<void>;
+
 /**
  * Removes weeks that are altogether older than their records are kept, and where a store in files takes too many bytes more than
  * those; but never those that a hold is about. Before a week goes, the
@@ -17,17 +23,17 @@ export interface StoreRetention extends Readonly<Record<KeptClass, number>> {
  *
  * @returns how many entries were removed
  */
-export async function applyRetention(db: Database, retention: StoreRetention, now: number, log: AuditLog): Promise<number> {
+export async function applyRetention(db: Database, retention: StoreRetention, now: number, log: AuditLog, sign: SignRemoval): Promise<number> {
   let removed = 0;
   const holds = await db.main.selectFrom('holds').select(['from_time', 'to_time']).execute();
   for (const partition of [...(await db.partitions())].reverse()) {
     if (partition.to > now - retention[partition.kept]) continue;
     if (isHeld(partition, holds)) continue;
-    removed += await removePartition(db, partition, 'retention', now, log);
+    removed += await removePartition(db, partition, 'retention', now, log, sign);
   }
   for (const partition of isOver(db, retention) ? candidates(await db.partitions(), now) : []) {
     if (!isOver(db, retention)) break;
-    if (!isHeld(partition, holds)) removed += await removePartition(db, partition, 'size', now, log);
+    if (!isHeld(partition, holds)) removed += await removePartition(db, partition, 'size', now, log, sign);
   }
   await removeSpare(db);
   return removed;
@@ -53,10 +59,18 @@ function isHeld({ from, to }: Partition, holds: readonly HeldTime[]): boolean {
   return holds.some(({ from_time, to_time }) => (from_time ?? 0) < to && (to_time ?? Number.POSITIVE_INFINITY) > from);
 }
 
-async function removePartition(db: Database, partition: Partition, reason: 'retention' | 'size', now: number, log: AuditLog): Promise<number> {
+async function removePartition(
+  db: Database,
+  partition: Partition,
+  reason: 'retention' | 'size',
+  now: number,
+  log: AuditLog,
+  sign: SignRemoval,
+): Promise<number> {
   const tables = await db.read(partition);
   if (tables === null) return 0;
   const ranges = (await rangesOf(tables, partition, now)).map((range) => ({ ...range, reason }));
+  for (const chunk of chunks(ranges, signedAtOnce)) await sign(await pointsOf(tables, chunk));
   for (const chunk of chunks(ranges, 500))
     await db.main
       .insertInto('removals')
@@ -92,6 +106,28 @@ async function removePartition(db: Database, partition: Partition, reason: 'rete
       : 'audit records were removed, since they are older than such are kept',
   );
   return entries;
+}
+
+/** Ranges that are signed at once. */
+const signedAtOnce = 2_000;
+
+/** The same ranges, with what the first entry of each says is the hash of the one before it. */
+async function pointsOf(tables: Kysely<Tables>, ranges: readonly Tables['removals'][]): Promise<readonly RemovedRange[]> {
+  const before = new Map<string, string | null>();
+  for (const [chain, own] of Map.groupBy(ranges, (range) => range.chain)) {
+    for (const chunk of chunks(own, 200)) {
+      const firsts = chunk.map((range) => range.first_sequence);
+      const rows = await tables.selectFrom('records').select(['sequence', 'line']).where('chain', '=', chain).where('sequence', 'in', firsts).execute();
+      for (const { line, sequence } of rows) before.set(`${chain} ${sequence}`, text(property(parseLine(line), 'previousHash')));
+    }
+  }
+  return ranges.map(({ chain, entries, first_hash, first_sequence, last_hash, last_sequence, reason }) => ({
+    before: before.get(`${chain} ${first_sequence}`) ?? null,
+    entries,
+    first: { chain, sequence: first_sequence, hash: first_hash },
+    last: { chain, sequence: last_sequence, hash: last_hash },
+    reason,
+  }));
 }
 
 /** What is in a partition, as runs of entries that follow each other. */

@@ -5,7 +5,7 @@ import { storeFault } from './answers.ts';
 import type { Database } from './database.ts';
 import { openDatabase } from './open.ts';
 import type { FromShipper, ShipTask, ToShipper } from './protocol.ts';
-import { applyRetention, isOver } from './retain.ts';
+import { applyRetention, isOver, type SignRemoval } from './retain.ts';
 import { Shipper } from './ship.ts';
 
 /** Milliseconds. */
@@ -16,8 +16,16 @@ export async function shipUntilFinished(task: ShipTask, port: MessagePort, tell:
   let { committed } = task;
   let finishing = false;
   let wake: () => void = () => {};
+  let signed: () => void = () => {};
+  const sign: SignRemoval = async (ranges) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    signed = resolve;
+    tell({ type: 'removing', ranges });
+    await promise;
+  };
   port.on('message', (message: ToShipper) => {
     if (message.type === 'committed') committed = message.committed;
+    else if (message.type === 'signed') signed();
     else finishing = true;
     wake();
   });
@@ -37,14 +45,14 @@ export async function shipUntilFinished(task: ShipTask, port: MessagePort, tell:
     const [before, last] = [committed, finishing];
     try {
       opened ??= await open(task, () => committed, tell, log);
-      if (isOver(opened.db, task.retention)) await makeRoom(opened.db, task, tell, log);
+      if (isOver(opened.db, task.retention)) await makeRoom(opened.db, task, tell, log, sign);
       await opened.shipper.run(signal);
       if (failures > 0) log.info({}, 'the audit store takes records again');
       if (failures > 0 || retained === Number.NEGATIVE_INFINITY) tell({ type: 'state', fault: null });
       failures = 0;
       if (!last && performance.now() - retained > times.retention) {
         retained = performance.now();
-        const entries = await applyRetention(opened.db, task.retention, Date.now(), log);
+        const entries = await applyRetention(opened.db, task.retention, Date.now(), log, sign);
         if (entries > 0) tell({ type: 'retired', entries });
       }
     } catch (cause) {
@@ -70,8 +78,8 @@ async function pause(failures: number, rest: (milliseconds: number) => Promise<v
 }
 
 /** Where nothing more can go, records wait in the spool, whose own bound decides what happens then. */
-async function makeRoom(db: Database, { retention }: ShipTask, tell: (message: FromShipper) => void, log: AuditLog): Promise<void> {
-  const entries = await applyRetention(db, retention, Date.now(), log);
+async function makeRoom(db: Database, { retention }: ShipTask, tell: (message: FromShipper) => void, log: AuditLog, sign: SignRemoval): Promise<void> {
+  const entries = await applyRetention(db, retention, Date.now(), log, sign);
   if (entries > 0) tell({ type: 'retired', entries });
   if (isOver(db, retention)) throw Object.assign(new Error('the store has no room left'), { code: 'STORE_FULL' });
 }
