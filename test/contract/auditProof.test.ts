@@ -37,9 +37,9 @@ describe.each(['sqlite', 'postgres'] as const)('in %s', (kind) => {
     rmSync(site.root, { recursive: true, force: true });
   });
 
-  const ship = (): Promise<void> =>
+  const ship = (spool = site.records): Promise<void> =>
     new Shipper({
-      directory: site.records,
+      directory: spool,
       db,
       log: logger(),
       committed: () => null,
@@ -71,6 +71,20 @@ describe.each(['sqlite', 'postgres'] as const)('in %s', (kind) => {
     expect(proof.chains.flatMap(({ ranges }) => ranges.map(({ from, to, by }) => `${from}-${to} ${by}`))).toEqual(['0-4 copies', '0-3 copies']);
     await runProcess(site, 2, now + 7_200_000);
     expect(await proven()).toMatchObject({ faults: [], entries: 12 });
+  });
+
+  test("another replica's chain is no fault where its checkpoints are not at hand, and is proven where they are", async () => {
+    const other = newSite();
+    try {
+      await runProcess(other, 2, now - 3_600_000);
+      await ship(other.records);
+      const alone = await proven();
+      expect(alone).toMatchObject({ faults: [], entries: 12, notes: [expect.stringContaining('is named by no checkpoint that was given')] });
+      const both = { checkpoints: [site.copies, other.copies], keys: [`${site.keyFile}.pub`, `${other.keyFile}.pub`] };
+      expect(await prove(site, both, settings)).toMatchObject({ faults: [], notes: [], entries: 12 });
+    } finally {
+      rmSync(other.root, { recursive: true, force: true });
+    }
   });
 
   test('each row that is removed, and each line that is changed', async () => {

@@ -51,7 +51,7 @@ export async function verifyAudit(request: ProofRequest, parts: ProofParts): Pro
     db = stored === null ? null : openDatabase(stored, 'read', 2);
     const apiserver = request.apiserverLogs.length === 0 ? null : new ApiserverLog(faults);
     for (const path of request.apiserverLogs) await apiserver?.read(path, signal);
-    const proof = new LogProof({ keys: keys.value, store, faults, apiserver });
+    const proof = new LogProof({ keys: keys.value, store, shared: db !== null, faults, apiserver });
     const openings = await readOpenings(directory);
     await proof.begin(checkpoints.value, db === null ? openings : [...(await storedOpenings(db, signal)), ...openings]);
     if (db !== null) await verifyStore({ db, proof, faults, signal, onProgress });
