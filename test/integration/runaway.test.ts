@@ -11,7 +11,7 @@ let image: string;
 
 const runaway = {
   loops:
-    'package policies.loops\n\ndeny contains "slow" if {\n\tinput.review.namespace == "loop"\n\tsome a in numbers.range(1, 3000)\n\tsome b in numbers.range(1, 3000)\n\tsome c in numbers.range(1, 3000)\n\ta + b + c == -1\n}\n',
+    'package policies.loops\n\ndeny contains "slow" if {\n\tinput.review.namespace == "loop"\n\tsome a in names\n\tsome b in names\n\tsome c in names\n\tsome d in names\n\ta != b\n\tc != d\n\ta == c\n\tb == d\n\ta == d\n}\n\nnames := split("abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz", "")\n',
   eats: 'package policies.eats\n\ndeny contains "big" if {\n\tinput.review.namespace == "eat"\n\tcount([concat("", [x, y]) | some x in words; some y in words]) == -1\n}\n\nwords := [format_int(i, 2) | some i in numbers.range(1, 4000)]\n',
   breaks: 'package policies.breaks\n\nx := 1 if input.review.namespace == "break"\n\nx := 2 if input.version == 1\n\ndeny contains "never" if x == 3\n',
 };
