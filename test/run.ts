@@ -12,10 +12,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { describeCheck, runChecks } from '../tools/check.ts';
+import { installContainerd } from '../tools/containerd.ts';
 import { installTool, type ToolName, toolPath, tools } from '../tools/install.ts';
+import { installPostgres } from '../tools/postgres.ts';
 import { installRedisServer } from '../tools/redis.ts';
 import { addCounts, type Counts, counts, describeCounts, exitCodeOf } from './counts.ts';
 import { countsFileVariable } from './reporter.ts';
+import { noContainerd } from './rig/containerd.ts';
 
 const root = join(import.meta.dirname, '..');
 const longest = 25 * 60_000;
@@ -59,7 +62,10 @@ async function installTools(): Promise<Counts> {
   if (missing.length > 0)
     say(`${missing.length} of ${names.length} tools have to be built, once: about ${missing.reduce((sum, name) => sum + tools[name].cold, 0)} s`);
   for (const name of names) await installTool(name, say);
+  // One after the other, and before the tests: two of them at once would be in each other's way.
   await installRedisServer(say);
+  await installPostgres(say);
+  if (noContainerd === null) await installContainerd(say);
   const apiserver = toolPath('kube-apiserver');
   const { stdout } = await promisify(execFile)(apiserver, ['--version']);
   say(`kube-apiserver ${stdout.trim().replace(/^Kubernetes /, '')} at ${apiserver}`);

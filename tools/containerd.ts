@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { aptGet } from './debian.ts';
 import { toolCache } from './install.ts';
 
 const run = promisify(execFile);
@@ -17,8 +18,8 @@ export async function installContainerd(say: (line: string) => void): Promise<st
   const folder = mkdtempSync(join(toolCache, 'containerd-'));
   try {
     // A machine that never asked for the lists of packages finds nothing; only root may ask.
-    if (process.getuid?.() === 0) await aptGet(folder, 'update');
-    await aptGet(folder, 'download', 'containerd', 'runc');
+    if (process.getuid?.() === 0) await aptGet(['update']);
+    await aptGet(['-o', 'APT::Sandbox::User=root', 'download', 'containerd', 'runc'], folder);
     const unpacked = join(folder, 'unpacked');
     for (const name of readdirSync(folder).filter((each) => each.endsWith('.deb'))) await run('dpkg-deb', ['-x', join(folder, name), unpacked]);
     // Another process may have been as quick.
@@ -29,8 +30,4 @@ export async function installContainerd(say: (line: string) => void): Promise<st
     rmSync(folder, { recursive: true, force: true });
   }
   return programs;
-}
-
-async function aptGet(cwd: string, ...args: readonly string[]): Promise<void> {
-  await run('apt-get', ['-q', '-o', 'APT::Sandbox::User=root', ...args], { cwd, timeout: 300_000, maxBuffer: 16 << 20 });
 }
